@@ -1,0 +1,70 @@
+"""Error classes, and the one list of error codes.
+
+The class says who is at fault, the code says what happened. A device raises a
+number, never a sentence: `certlet` on the host turns it into one. `detail` is a
+number or a short token for whoever debugs; it never holds a secret, nor text
+that a peer sent.
+
+  101  DER_TRUNCATED      an element ends beyond its buffer
+  102  DER_TAG            another tag was expected here
+  103  DER_LENGTH         a length is not minimal, indefinite or too large
+  104  DER_TRAILING       bytes are left over at the end of an element
+  105  DER_DEPTH          elements are nested too deeply
+  106  DER_VALUE          a value is not encoded as DER demands
+  107  DER_OVERFLOW       a message would exceed the writer's limit
+  111  PEM_FORMAT         the text holds no well-formed PEM block of that label
+
+A module that raises a code declares it by the same name behind an underscore,
+`_DER_TAG = const(102)`: private constants cost nothing on flash.
+"""
+
+
+class Error(Exception):
+    """Base of all errors: `code` as listed above, `detail` a number, a short token or None."""
+
+    retry = False  # would the same step, repeated later, have a chance?
+
+    def __init__(self, code, detail=None):
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+
+
+class ConfigError(Error):
+    """We are at fault: the configuration or the call must be mended."""
+
+
+class ProtocolError(Error):
+    """The peer broke the rules of the protocol or of its encoding."""
+
+
+class Rejected(Error):
+    """The CA refused: `status` is the PKIStatus, `fail_info` a bit mask, `text` the CA's own words."""
+
+    def __init__(self, code, status, fail_info=0, text=""):
+        super().__init__(code, status)
+        self.status = status
+        self.fail_info = fail_info
+        self.text = text
+
+
+class TransportError(Error):
+    """The message did not get through; nothing is known of its effect."""
+
+    retry = True
+
+
+class CryptoError(Error):
+    """A cryptographic operation failed or was given a value that it refuses."""
+
+
+class BadSignature(CryptoError):
+    """A signature or MAC does not verify."""
+
+
+class Unsupported(CryptoError):
+    """An algorithm or form that no selected backend knows."""
+
+
+class StoreError(Error):
+    """The flash refused, or a record on it is damaged."""
