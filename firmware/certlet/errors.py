@@ -14,6 +14,23 @@ that a peer sent.
   107  DER_OVERFLOW       a message would exceed the writer's limit
   111  PEM_FORMAT         the text holds no well-formed PEM block of that label
 
+  301  X509_TIME              a time is not written as RFC 5280 demands
+  302  X509_VERSION           a certificate has an unknown version, or extensions that its version forbids
+  303  X509_EXTENSION         a certificate extension is malformed or stands twice
+  304  X509_ALGORITHM         a certificate names two different signature algorithms
+  305  X509_NAME              a name to be written has an unknown attribute, kind or value
+  306  X509_KEY               a public key or its algorithm is of a kind that is not supported
+  307  X509_SIGNATURE         a signature algorithm is not supported
+  311  CHAIN_NO_ANCHOR        no pinned trust anchor is reached
+  312  CHAIN_NOT_YET_VALID    a certificate of the chain is not valid yet
+  313  CHAIN_EXPIRED          a certificate of the chain has expired
+  314  CHAIN_SIGNATURE        a certificate is not signed by the issuer that it names
+  315  CHAIN_NOT_A_CA         an issuer is not a CA certificate
+  316  CHAIN_PATH_LENGTH      more CA certificates than a pathLenConstraint allows
+  317  CHAIN_KEY_USAGE        a certificate is used against its keyUsage
+  318  CHAIN_CRITICAL         a critical extension is not understood
+  319  CHAIN_TOO_LONG         the chain is longer, or the search wider, than the limit
+
 A module that raises a code declares it by the same name behind an underscore,
 `_DER_TAG = const(102)`: private constants cost nothing on flash.
 """
@@ -52,6 +69,10 @@ class TransportError(Error):
     """The message did not get through; nothing is known of its effect."""
 
     retry = True
+
+
+class Untrusted(Error):
+    """What came is well-formed but does not verify: its signer, its chain, its identifiers or its key."""
 
 
 class CryptoError(Error):

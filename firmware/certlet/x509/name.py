@@ -1,0 +1,132 @@
+"""Distinguished names and GeneralNames, RFC 5280 sections 4.1.2.4, 4.2.1.6 and 7.1."""
+
+from micropython import const
+
+from .. import oid
+from ..der import Reader
+from ..errors import ConfigError
+
+_X509_NAME = const(305)
+
+_SEQUENCE = const(0x30)
+_SET = const(0x31)
+_UTF8 = const(0x0C)
+_PRINTABLE = const(0x13)
+_TELETEX = const(0x14)
+_IA5 = const(0x16)
+
+# (name of the attribute, OID, string type), RFC 5280 app. A.1
+_ATTRIBUTES = (
+    ("CN", oid.AT_CN, _UTF8),
+    ("serialNumber", oid.AT_SERIAL_NUMBER, _PRINTABLE),
+    ("C", oid.AT_C, _PRINTABLE),
+    ("L", oid.AT_L, _UTF8),
+    ("ST", oid.AT_ST, _UTF8),
+    ("O", oid.AT_O, _UTF8),
+    ("OU", oid.AT_OU, _UTF8),
+    ("DC", oid.AT_DC, _IA5),
+    ("emailAddress", oid.AT_EMAIL, _IA5),
+)
+
+# (kind, context tag of GeneralName), RFC 5280 4.2.1.6
+_GENERAL_NAMES = (("email", 0x81), ("dns", 0x82), ("uri", 0x86))
+_IP_ADDRESS = const(0x87)
+
+
+def write_name(w, pairs):
+    """Append a Name of (attribute, value) pairs, one attribute an RDN: (("O", "Example"), ("CN", "device 1")).
+
+    ConfigError X509_NAME for an attribute that is not in the table, or an empty value.
+    """
+    m = w.open(_SEQUENCE)
+    for attribute, value in pairs:
+        for name, identifier, tag in _ATTRIBUTES:
+            if name == attribute and value:
+                break
+        else:
+            raise ConfigError(_X509_NAME)
+        a = w.open(_SET)
+        b = w.open(_SEQUENCE)
+        w.raw(identifier)
+        w.utf8(value, tag)
+        w.close(b)
+        w.close(a)
+    w.close(m)
+
+
+def write_general_names(w, names):
+    """Append GeneralNames of (kind, value) pairs; kinds dns, ip, uri, email. ConfigError X509_NAME for others."""
+    m = w.open(_SEQUENCE)
+    for kind, value in names:
+        if kind == "ip":
+            w.tlv(_IP_ADDRESS, ip_octets(value))
+            continue
+        for name, tag in _GENERAL_NAMES:
+            if name == kind and value:
+                w.utf8(value, tag)
+                break
+        else:
+            raise ConfigError(_X509_NAME)
+    w.close(m)
+
+
+def ip_octets(text):
+    """The 4 or 16 octets of an IP address in text form; ConfigError X509_NAME if it is none."""
+    try:
+        out = _ipv6(text) if ":" in text else bytes([_below(int(part), 256) for part in text.split(".")])
+    except ValueError:
+        out = b""
+    if len(out) != (16 if ":" in text else 4):
+        raise ConfigError(_X509_NAME)
+    return out
+
+
+def _below(number, limit):
+    if not 0 <= number < limit:
+        raise ValueError
+    return number
+
+
+def _ipv6(text):
+    """RFC 4291 section 2.2, without the mixed form."""
+    halves = text.split("::")
+    if len(halves) > 2:
+        raise ValueError
+    groups = [[_below(int(g, 16), 65536) for g in half.split(":")] if half else [] for half in halves]
+    zeros = 8 - len(groups[0]) - len(groups[-1]) if len(halves) == 2 else 0
+    if len(halves) == 2 and zeros < 1:
+        raise ValueError
+    numbers = groups[0] + [0] * zeros + (groups[1] if len(halves) == 2 else [])
+    return b"".join([n.to_bytes(2, "big") for n in numbers])
+
+
+def same_name(a, b):
+    """Do two Names (DER) mean the same, RFC 5280 7.1? Letter case, runs of spaces and string types do not count."""
+    if a == b:
+        return True
+    a, b = Reader(a), Reader(b)
+    for r in (a, b):
+        r.enter(_SEQUENCE)
+    while a.more() and b.more():
+        if a.peek() != _SET or b.peek() != _SET or _rdn(a) != _rdn(b):
+            return False
+    return a.more() == b.more()
+
+
+def _rdn(r):
+    """The attributes of the next RelativeDistinguishedName as sorted (OID, comparable value) pairs."""
+    end = r.enter(_SET)
+    pairs = []
+    while r.more():
+        inner = r.enter(_SEQUENCE)
+        identifier = bytes(r.oid())
+        tag = r.peek()
+        value = bytes(r.tlv(tag))
+        if tag in (_UTF8, _PRINTABLE, _TELETEX, _IA5):
+            tag = 0
+            value = b" ".join(value.lower().split())
+        pairs.append((identifier, tag, value))
+        r.leave(inner)
+    r.leave(end)
+    pairs.sort()
+    return pairs
