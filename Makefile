@@ -1,0 +1,71 @@
+# Everything stays in this checkout: Python packages in .venv, all that is made in build. `make help` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+PYTEST := $(BIN)/python -m pytest
+PARALLEL := -n auto --dist loadfile
+# Options passed on to pytest: make test-device ARGS="-k 'der and unix'"
+ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_REQUIRE_VIRTUALENV := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test test-device test-host test-interop lint format docs size mpy clean distclean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1#\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='#' read -r t d; do printf '%-16s%s\n' "$$t" "$$d"; done
+
+setup: $(READY) ## Install the pinned Python packages into .venv
+
+# The stamp is newer than the lists that it was made from, so a second run does nothing.
+$(READY): host_tools/requirements.txt tests/requirements.txt host_tools/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'certlet needs Python 3.11 or later: install it, or name one by make PYTHON=/path/to/python3' >&2; exit 1; }
+	@rm -f $@
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -r host_tools/requirements.txt -r tests/requirements.txt
+	$(BIN)/python -m pip install -q --no-build-isolation --no-deps -e host_tools
+	@touch $@
+
+demo: $(READY) ## Enrol a simulated board at a lab CA and use its certificate in mutual TLS
+	@$(BIN)/python -m certlet_host.demo
+
+test: $(READY) ## Run all tests (ARGS="..." goes to pytest)
+	@$(PYTEST) $(PARALLEL) $(ARGS)
+
+test-device: $(READY) ## Run the device tests, on CPython and on MicroPython
+	@$(PYTEST) $(PARALLEL) tests/device $(ARGS)
+
+test-host: $(READY) ## Run the tests of the host tools
+	@$(PYTEST) $(PARALLEL) tests/host $(ARGS)
+
+test-interop: $(READY) ## Run the tests against other implementations (openssl)
+	@$(PYTEST) $(PARALLEL) tests/interop $(ARGS)
+
+lint: $(READY) ## Check style, spelling and commit subjects
+	@$(BIN)/ruff check
+	@$(BIN)/codespell
+	@$(BIN)/python tests/subjects.py
+
+format: $(READY) ## Mend by ruff what it can mend by itself (import order, old idioms)
+	@$(BIN)/ruff check --fix
+
+docs: $(READY) ## Write the generated pages of docs/
+	@$(BIN)/python tests/codes.py --write
+
+size: $(READY) ## Print what each device module takes on flash, against the budgets
+	@$(BIN)/python tests/size.py
+
+mpy: $(READY) ## Compile the firmware into build/mpy, to be copied to a board
+	@$(BIN)/python tests/size.py --quiet
+
+clean: ## Remove what was built; keep .venv
+	@rm -rf build .pytest_cache .ruff_cache .hypothesis
+	@find firmware host_tools tests boards -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## Remove .venv too
+	@rm -rf $(VENV) host_tools/*.egg-info
