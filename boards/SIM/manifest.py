@@ -1,0 +1,2 @@
+# The simulated board: MicroPython's unix port with the device code unchanged.
+include("../../manifest.py")
