@@ -31,6 +31,15 @@ _MAX_INTEGER = const(8)  # octets; serial numbers and nonces are never turned in
 _MAX_BITS = const(5)  # octets of a named bit list: PKIFailureInfo has 27 bits, RFC 9810 5.2.3
 
 
+def header(tag, length):
+    """Tag and length of an element whose content, of up to 65535 octets, stands elsewhere."""
+    if length < 128:
+        return bytes([tag, length])
+    if length < 256:
+        return bytes([tag, 0x81, length])
+    return bytes([tag, 0x82, length >> 8, length & 0xFF])
+
+
 class Writer:
     """Writes DER into one buffer that grows up to `limit` octets."""
 

@@ -31,6 +31,28 @@ that a peer sent.
   318  CHAIN_CRITICAL         a critical extension is not understood
   319  CHAIN_TOO_LONG         the chain is longer, or the search wider, than the limit
 
+  401  CMP_VERSION        a message has a pvno other than 2 or 3
+  402  CMP_BODY           another kind of message body was due here
+  403  CMP_TRANSACTION    the transactionID is not ours
+  404  CMP_NONCE          the recipNonce is not the nonce that we sent
+  405  CMP_UNPROTECTED    the message is not protected
+  406  CMP_PROTECTION     the protection is of a kind that we cannot check here
+  407  CMP_MAC            the MAC does not verify: another secret, or a changed message
+  408  CMP_SIGNATURE      the signature does not verify
+  409  CMP_SIGNER         the signer's certificate is missing, or not the one that was named
+  410  CMP_MAC_PARAMETER  the parameters of the MAC are outside the limits, or unknown
+  411  CMP_SIGNER_USAGE   the signer's certificate must not sign (keyUsage)
+  412  CMP_TIME           the messageTime is unreadable
+  413  CMP_RESPONSE       the response is empty, doubled, or for another request
+  414  CMP_KEY            the issued certificate holds another public key than ours
+  415  CMP_REJECTED       the CA refused the request
+  416  CMP_ERROR          the CA answered with an error message
+  417  CMP_WAITING        the CA asked us to wait, and this operation cannot
+  418  CMP_STATE          the call does not fit the state of the transaction
+  419  CMP_ENCRYPTED      the certificate came encrypted, which was not asked for
+  420  CMP_SUBJECT        the request has no subject
+  421  CMP_EXTRA_CERTS    more certificates came than the limit
+
 A module that raises a code declares it by the same name behind an underscore,
 `_DER_TAG = const(102)`: private constants cost nothing on flash.
 """
