@@ -1,8 +1,8 @@
 """Runs every device test twice: in this process on CPython, and on the MicroPython unix port.
 
-A file `tests/device/test_*.py` is plain Python without pytest. Each `def test_x` becomes two items, `test_x[cpython]` and
-`test_x[unix]`. The unix items of a file share one interpreter, fed by `tests/device/run.py`; when a test crashes or hangs
-it, that test fails and the next one gets a fresh interpreter.
+A file `tests/device/test_*.py` is plain Python without pytest. Each `def test_x` becomes two items, `test_x[cpython]`
+and `test_x[unix]`. The unix items of a file share one interpreter, fed by `tests/device/run.py`; when a test crashes or
+hangs it, that test fails and the next one gets a fresh interpreter.
 """
 
 import ast
@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from certlet_host import micropython
 
 TESTS = Path(__file__).resolve().parent

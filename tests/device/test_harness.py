@@ -1,7 +1,8 @@
 """The harness itself: what device tests may rely on, on either runtime."""
 
-from certlet.errors import Error, ProtocolError
 from support import Skip, raises, skip
+
+from certlet.errors import Error, ProtocolError
 
 
 def _fail(code):
