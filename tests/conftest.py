@@ -62,15 +62,15 @@ class DeviceFile(pytest.File):
         tests = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name.startswith("test_")]
         for kind in (CPythonItem, UnixItem):
             for node in tests:
-                yield kind.from_parent(self, name=f"{node.name}[{kind.runtime}]", function=node.name, line=node.lineno)
+                yield kind.from_parent(self, name=f"{node.name}[{kind.runtime}]", test=node.name, line=node.lineno)
 
 
 class DeviceItem(pytest.Item):
     runtime = ""
 
-    def __init__(self, *, function, line, **kwargs):
+    def __init__(self, *, test, line, **kwargs):
         super().__init__(**kwargs)
-        self.function = function
+        self.test = test
         self.line = line
 
     def reportinfo(self):
@@ -87,7 +87,7 @@ class CPythonItem(DeviceItem):
         module = importlib.import_module(self.path.stem)
         skip = importlib.import_module("support").Skip
         try:
-            getattr(module, self.function)()
+            getattr(module, self.test)()
         except skip as reason:
             pytest.skip(str(reason))
 
@@ -106,7 +106,7 @@ class UnixItem(DeviceItem):
     runtime = "unix"
 
     def runtest(self):
-        outcome, text = runner(self).outcome_of(self.function)
+        outcome, text = runner(self).outcome_of(self.test)
         if outcome == "skip":
             pytest.skip(text)
         if outcome != "ok":
@@ -207,7 +207,7 @@ RUNNERS: dict[Path, Runner] = {}
 def runner(item):
     """Return the runner of the item's file, made for the items of this session that are its."""
     if item.path not in RUNNERS:
-        names = [i.function for i in item.session.items if isinstance(i, UnixItem) and i.path == item.path]
+        names = [i.test for i in item.session.items if isinstance(i, UnixItem) and i.path == item.path]
         RUNNERS[item.path] = Runner(item.path, names, float(item.config.getini("device_timeout")))
     return RUNNERS[item.path]
 
