@@ -1,7 +1,8 @@
 """AES-CBC over the port's cryptolib."""
 
-from certlet.errors import CryptoError
 from micropython import const
+
+from certlet.errors import CryptoError
 
 _CRYPTO_LENGTH = const(208)
 

@@ -4,11 +4,12 @@ Secret scalars are kept in bytearrays, and `Key.wipe` clears them. While they ar
 cannot be cleared: their copies vanish only when the heap is written over.
 """
 
+from micropython import const
+
 from certlet.crypto.soft import p256
 from certlet.crypto.soft.entropy import random
 from certlet.crypto.soft.hashes import hmac, wipe
 from certlet.errors import BadSignature, CryptoError, Unsupported
-from micropython import const
 
 _CRYPTO_ALGORITHM = const(204)
 _CRYPTO_REFERENCE = const(205)

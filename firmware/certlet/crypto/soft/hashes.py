@@ -1,7 +1,8 @@
 """Digests, HMAC (RFC 2104) and PBKDF2 (RFC 8018, 5.2) over hashlib and, for what it lacks, `sha512`."""
 
-from certlet.errors import CryptoError, Unsupported
 from micropython import const
+
+from certlet.errors import CryptoError, Unsupported
 
 _CRYPTO_ALGORITHM = const(204)
 _CRYPTO_LENGTH = const(208)

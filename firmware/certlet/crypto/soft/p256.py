@@ -10,8 +10,9 @@ and time, and copies of them stay in the heap until it is reused: what is resist
 not the probe at the supply pin nor a reader of RAM.
 """
 
-from certlet.errors import CryptoError
 from micropython import const
+
+from certlet.errors import CryptoError
 
 _CRYPTO_POINT = const(207)
 _CRYPTO_FAULT = const(212)
