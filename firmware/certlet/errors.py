@@ -14,6 +14,19 @@ that a peer sent.
   107  DER_OVERFLOW       a message would exceed the writer's limit
   111  PEM_FORMAT         the text holds no well-formed PEM block of that label
 
+  201  CRYPTO_BACKEND     no crypto backend of that name is there, or was selected
+  202  CRYPTO_SELF_TEST   a crypto backend does not give the known answers: do not use this device
+  203  CRYPTO_CAPABILITY  no selected crypto backend has a capability that is needed
+  204  CRYPTO_ALGORITHM   an algorithm is unknown to the selected crypto backends
+  205  CRYPTO_REFERENCE   a key reference is not one that its backend wrote
+  206  CRYPTO_SCALAR      a private key is not 32 octets of a number in 1..n-1
+  207  CRYPTO_POINT       a public key is not an uncompressed point of the curve
+  208  CRYPTO_LENGTH      a key, IV, digest, text or count has a length that the algorithm does not take
+  209  CRYPTO_RANDOM      the random source repeats itself: no key was made
+  210  CRYPTO_WIPED       the private key was wiped
+  211  CRYPTO_SIGNATURE   the signature does not verify
+  212  CRYPTO_FAULT       a computation failed its own check: nothing was released
+
   301  X509_TIME              a time is not written as RFC 5280 demands
   302  X509_VERSION           a certificate has an unknown version, or extensions that its version forbids
   303  X509_EXTENSION         a certificate extension is malformed or stands twice
@@ -52,6 +65,28 @@ that a peer sent.
   419  CMP_ENCRYPTED      the certificate came encrypted, which was not asked for
   420  CMP_SUBJECT        the request has no subject
   421  CMP_EXTRA_CERTS    more certificates came than the limit
+
+  901  FACTORY_VERB       the host asked for a verb that this firmware does not have
+  902  FACTORY_EXPORT     a key may leave a simulated board only
+  903  FACTORY_NO_IDENTITY  the board has no active identity
+
+  601  HTTP_URL           the URL is not http(s)://host[:port][/path], or holds user information or a fragment
+  602  TLS_ANCHORS        https needs trust anchors, and one is missing or no certificate
+  603  TLS_CLIENT         the certificate or key for TLS client authentication cannot be used
+  611  HTTP_DNS           the host name has no address
+  612  HTTP_CONNECT       no connection; detail is the errno
+  613  HTTP_TIMEOUT       the exchange did not end in time
+  614  HTTP_CLOSED        the connection ended before the reply was complete
+  615  TLS_FAILED         the TLS handshake failed; detail is the TLS library's number
+  616  TLS_UNTRUSTED      the server's certificate is not trusted, not for this host, or not valid now
+  621  HTTP_STATUS_LINE   the reply does not begin as HTTP/1
+  622  HTTP_HEADER        a header line is malformed, or there are too many bytes of header
+  623  HTTP_LENGTH        Content-Length or Transfer-Encoding make no sense, or contradict each other
+  624  HTTP_CHUNK         a chunked body is malformed
+  625  HTTP_LIMIT         the reply's body exceeds the limit
+  631  HTTP_STATUS        no message came back, but this HTTP status (detail)
+  632  HTTP_TYPE          the HTTP status (detail) means success, yet no body of the protocol's type came
+  633  HTTP_REDIRECT      the server points elsewhere (detail: HTTP status); redirects are not followed
 
 A module that raises a code declares it by the same name behind an underscore,
 `_DER_TAG = const(102)`: private constants cost nothing on flash.
