@@ -1,0 +1,60 @@
+"""The state folder of a lab CA: opened, or made on first use."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+from .authority import Authority
+from .store import Store, StoreError
+
+
+@dataclass(frozen=True)
+class State:
+    """An open state folder."""
+
+    folder: Path
+    authority: Authority
+    store: Store
+
+    def anchors(self) -> list[x509.Certificate]:
+        """The certificates that signers of requests may chain to: the CA's own root and those added by `trust`."""
+        added = sorted((self.folder / "trust").glob("*.pem"))
+        return [self.authority.root.certificate] + [x509.load_pem_x509_certificate(file.read_bytes()) for file in added]
+
+    def trust(self, pem: bytes) -> list[str]:
+        """Adds every certificate of a PEM file as an anchor; returns their subjects."""
+        try:
+            certificates = x509.load_pem_x509_certificates(pem)
+        except ValueError:
+            raise StoreError("the file holds no PEM certificate; nothing was added") from None
+        for certificate in certificates:
+            name = certificate.fingerprint(hashes.SHA256()).hex()[:32]
+            file = self.folder / "trust" / f"{name}.pem"
+            file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        return [certificate.subject.rfc4514_string() for certificate in certificates]
+
+
+def open_state(folder: Path, *, default_days: int = 90, max_days: int = 365) -> State:
+    """Opens a state folder and makes what is missing in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / "trust").mkdir(exist_ok=True)
+        with _alone(folder):
+            return State(folder, Authority(folder, default_days, max_days), Store(folder))
+    except (OSError, ValueError) as fault:
+        raise StoreError(f"the state folder {folder} cannot be used: {fault}") from None
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two processes must not make the same folder at once."""
+    with open(folder / "lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

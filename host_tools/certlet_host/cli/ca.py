@@ -1,0 +1,183 @@
+"""`certlet ca`: run the lab CA, make devices' secrets, add trusted certificates, list what was issued."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+from rich.console import Console
+from rich.table import Table
+
+from certlet_host import exits
+from certlet_host.ca.provoke import PROVOCATIONS, Provoke, parse
+from certlet_host.ca.state import State, open_state
+from certlet_host.ca.store import StoreError, new_secret
+
+_MIN_SECRET, _MAX_SECRET = 16, 128
+
+
+@click.group()
+def ca() -> None:
+    """A lab CA for boards on the bench: CMP over HTTP on 127.0.0.1. Not for production."""
+
+
+def _one_line(verb: Callable[..., None]) -> Callable[..., None]:
+    """An expected failure ends as one line on stderr and exit status 1."""
+
+    @wraps(verb)
+    def run(*args: Any, **options: Any) -> None:
+        try:
+            verb(*args, **options)
+        except (StoreError, OSError) as fault:
+            print(f"certlet ca: {fault}", file=sys.stderr)
+            sys.exit(exits.FAILED)
+
+    return run
+
+
+_state = click.option(
+    "--state", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("certlet-ca"),
+    show_default=True, envvar="CERTLET_CA_STATE", help="State folder; made on first use.",
+)
+
+
+def _provoke(_context: click.Context, _parameter: click.Parameter, words: tuple[str, ...]) -> Provoke:
+    try:
+        return parse(words)
+    except ValueError as fault:
+        raise click.BadParameter(str(fault)) from None
+
+
+_PROVOKE_HELP = "Misbehave, for tests of clients; may be repeated. " + "; ".join(
+    f"{name}: {text}" for name, (_, _, text) in PROVOCATIONS.items()
+)
+
+
+@ca.command()
+@_state
+@click.option("--port", type=click.IntRange(0, 65535), default=8829, show_default=True, help="0 takes a free port.")
+@click.option("--provoke", multiple=True, metavar="NAME[=VALUE]", callback=_provoke, help=_PROVOKE_HELP)
+@click.option("--implicit-confirm/--no-implicit-confirm", default=True, help="Grant implicitConfirm when asked.")
+@click.option("--send-root", is_flag=True, help="Put the root certificate into extraCerts of signed replies.")
+@click.option("--confirm-seconds", type=click.IntRange(1, 86_400), default=600, show_default=True,
+              help="Time the client has for certConf.")
+@click.option("--days", type=click.IntRange(1, 1825), default=90, show_default=True, help="Validity by default.")
+@click.option("--max-days", type=click.IntRange(1, 1825), default=365, show_default=True, help="Longest validity.")
+@click.option("--ready-file", type=click.Path(dir_okay=False, path_type=Path), help="Gets the URL when the CA is up.")
+@_one_line
+def run(
+    folder: Path, port: int, provoke: Provoke, implicit_confirm: bool, send_root: bool, confirm_seconds: int,
+    days: int, max_days: int, ready_file: Path | None,
+) -> None:
+    """Run the CA until it is interrupted."""
+    from certlet_host.ca import http
+    from certlet_host.ca.cmp_responder import Responder
+
+    logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.getLogger("certlet.ca").setLevel(logging.INFO)
+    state = open_state(folder, default_days=days, max_days=max_days)
+    responder = Responder(
+        state, provoke=provoke, implicit_confirm=implicit_confirm, send_root=send_root, confirm_seconds=confirm_seconds
+    )
+    listener = http.listen(port)
+    url = f"http://{http.HOST}:{listener.getsockname()[1]}"
+
+    def started() -> None:
+        print(f"listening on {url} (paths /.well-known/cmp and /pkix/); root certificate {folder / 'root.pem'}")
+        sys.stdout.flush()
+        if ready_file is not None:
+            ready_file.write_text(url + "\n")
+
+    with suppress(KeyboardInterrupt):
+        http.serve(responder, listener, started)
+    state.store.close()
+
+
+@ca.command()
+@_state
+@click.option("--ref", "reference", required=True, help="Reference of the device, sent as senderKID.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File for the new secret (mode 0600).")
+@click.option("--from", "source", type=click.File("rb"), help="Read the secret from a file, - for standard input.")
+@click.option("--reusable", is_flag=True, help="Let the secret enrol any number of keys; otherwise one key only.")
+@click.option("--replace", is_flag=True, help="Overwrite the secret of a known reference.")
+@_one_line
+def secret(folder: Path, reference: str, out: Path | None, source: Any, reusable: bool, replace: bool) -> None:
+    """Make a device's shared secret: 128 random bits into --out, or one of your own by --from."""
+    if (out is None) == (source is None):
+        raise click.UsageError("give either --out FILE or --from FILE")
+    if not 1 <= len(reference.encode()) <= 64:
+        raise click.UsageError("the reference must be 1 to 64 bytes long")
+    value = new_secret() if source is None else _given_secret(source)
+    state = open_state(folder)
+    if out is not None:
+        # Before the database: a secret that nobody holds is worse than a file that serves nothing.
+        _write_secret(out, value)
+    try:
+        state.store.add_secret(reference, value, reusable=reusable, replace=replace)
+    except StoreError:
+        if out is not None:
+            out.unlink()
+        raise
+    finally:
+        state.store.close()
+    print(f"secret of reference {reference!r} kept" + (f" and written to {out}" if out else ""))
+
+
+def _given_secret(source: Any) -> bytes:
+    if source is sys.stdin.buffer and sys.stdin.isatty():
+        value = click.prompt("Secret", hide_input=True, confirmation_prompt=True).encode()
+    else:
+        value = source.read(_MAX_SECRET + 3).rstrip(b"\r\n")
+    if not _MIN_SECRET <= len(value) <= _MAX_SECRET:
+        raise StoreError(f"the secret must be {_MIN_SECRET} to {_MAX_SECRET} bytes long; nothing was changed")
+    return bytes(value)
+
+
+def _write_secret(file: Path, value: bytes) -> None:
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise StoreError(f"{file} exists already; nothing was changed") from None
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(value + b"\n")
+
+
+@ca.command()
+@_state
+@click.argument("pem", type=click.File("rb"))
+@_one_line
+def trust(folder: Path, pem: Any) -> None:
+    """Let signers of requests chain to the certificates in a PEM file; a running CA takes them at once."""
+    for subject in open_state(folder).trust(pem.read(1 << 20)):
+        print(f"trusted: {subject}")
+
+
+@ca.command("list")
+@_state
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@_one_line
+def list_issued(folder: Path, as_json: bool) -> None:
+    """List the certificates that were issued, with their status."""
+    if not (folder / "ca.sqlite").exists():
+        raise StoreError(f"{folder} is no state folder of a lab CA")
+    state: State = open_state(folder)
+    rows = state.store.certificates()
+    state.store.close()
+    if as_json:
+        for row in rows:
+            print(json.dumps(row))
+        return
+    table = Table("serial", "subject", "not after (UTC)", "requester", "status")
+    for row in rows:
+        end = datetime.fromtimestamp(row["not_after"], UTC).strftime("%Y-%m-%d %H:%M")
+        table.add_row(row["serial"], row["subject"], end, row["requester"], row["status"])
+    Console().print(table)
