@@ -58,7 +58,7 @@ class Writer:
             raise ProtocolError(_DER_OVERFLOW, need)
         while size < need:
             size *= 2
-        grown = bytearray(size)
+        grown = bytearray(min(size, self.limit))
         memoryview(grown)[: self.n] = memoryview(self.buf)[: self.n]
         self.buf = grown
 
