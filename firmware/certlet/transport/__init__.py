@@ -1,0 +1,1 @@
+"""Transports: `exchange(request) -> reply` over one medium each; they know nothing of CMP or SCEP."""
