@@ -1,9 +1,8 @@
 """Digests, HMAC, PBKDF2 and AES-CBC of the software backend against published vectors."""
 
-from support import raises, vectors
-
 from certlet.crypto import soft
 from certlet.errors import CryptoError, Unsupported
+from support import raises, vectors
 
 
 def _check_digests(alg):

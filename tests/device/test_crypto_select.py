@@ -2,11 +2,10 @@
 
 import sys
 
-from support import raises
-
 from certlet import crypto
 from certlet.crypto.soft import entropy
 from certlet.errors import ConfigError, CryptoError, Unsupported
+from support import raises
 
 _ALL = ("random", "sha1", "sha256", "sha384", "sha512", "aes_cbc", "p256", "p256_verify")
 

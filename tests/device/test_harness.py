@@ -1,8 +1,7 @@
 """The harness itself: what device tests may rely on, on either runtime."""
 
-from support import Skip, raises, skip
-
 from certlet.errors import Error, ProtocolError
+from support import Skip, raises, skip
 
 
 def _fail(code):
