@@ -14,7 +14,7 @@ FIRMWARE = Path(__file__).resolve().parent.parent / "firmware"
 
 # The longest name that is the module or a package around it counts.
 LAYERS = {
-    "certlet": 8,
+    "certlet": 9,
     "certlet.errors": 0,
     "certlet.oid": 1,
     "certlet.der": 1,
@@ -34,7 +34,7 @@ LAYERS = {
     "certlet.scep.client": 6,
     "certlet.update": 6,
     "certlet.agent": 7,
-    "certlet.factory": 7,
+    "certlet.factory": 8,
 }
 # Packages whose modules are one layer.
 TOGETHER = ("certlet.transport", "certlet.crypto", "certlet.x509")

@@ -88,6 +88,17 @@ that a peer sent.
   632  HTTP_TYPE          the HTTP status (detail) means success, yet no body of the protocol's type came
   633  HTTP_REDIRECT      the server points elsewhere (detail: HTTP status); redirects are not followed
 
+  701  STORE_NAME         a record name is empty, too long, or has other characters than a-z, 0-9, _ and -
+  702  STORE_SIZE         a record would exceed the store's limit
+  703  STORE_FULL         the flash is full; the old record is intact
+  704  STORE_FLASH        the file system refused (detail: errno); the old record is intact
+  705  STORE_DAMAGED      a record is not as it was written
+  706  STORE_FIELDS       packed fields are damaged, too many or too long
+
+  801  CONFIG_VALUES      the configuration has missing, unknown or bad values (detail: their keys)
+  802  CONFIG_JSON        the configuration is no JSON object
+  803  CONFIG_FILE        the configuration file is missing, unreadable (detail: errno) or too long
+
 A module that raises a code declares it by the same name behind an underscore,
 `_DER_TAG = const(102)`: private constants cost nothing on flash.
 """

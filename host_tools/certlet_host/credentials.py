@@ -1,0 +1,126 @@
+"""What a user hands to a command: secrets, keys, certificates and names, read from files and checked."""
+
+import ipaddress
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+
+P256_PREFIX = b"soft:p256:"  # of the key reference that the device's software backend loads
+
+
+class InputError(Exception):
+    """A file or an option that the user gave is wrong; the message is one line and holds no secret."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A reference and the secret that it names; the secret never shows in a repr."""
+
+    reference: str
+    value: bytes = field(repr=False)
+
+    def job(self) -> dict:
+        return {"mac": {"reference": self.reference, "secret": self.value.hex()}}
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A certificate with its chain, DER, and the reference of its key; the key never shows in a repr."""
+
+    certificate: bytes
+    chain: tuple[bytes, ...]
+    key_reference: bytes = field(repr=False)
+
+    def job(self) -> dict:
+        chain = [der.hex() for der in self.chain]
+        return {"signer": {"certificate": self.certificate.hex(), "chain": chain, "key": self.key_reference.hex()}}
+
+
+def read_file(path: Path, what: str) -> bytes:
+    """Return the content of a file; InputError names `what` it should have been."""
+    try:
+        return path.read_bytes()
+    except OSError as e:
+        raise InputError(f"{what} {path} cannot be read: {e.strerror}") from None
+
+
+def read_secret(reference: str, path: Path) -> Secret:
+    """Read a shared secret from a file, `-` for standard input; one trailing line end is not part of it."""
+    data = sys.stdin.buffer.read() if str(path) == "-" else read_file(path, "secret file")
+    value = data.removesuffix(b"\n").removesuffix(b"\r")
+    if not value:
+        raise InputError(f"secret file {path} is empty")
+    return Secret(reference, value)
+
+
+def read_certificates(path: Path) -> list[x509.Certificate]:
+    """Read one or more PEM certificates."""
+    try:
+        return x509.load_pem_x509_certificates(read_file(path, "certificate file"))
+    except ValueError:
+        raise InputError(f"{path} holds no readable PEM certificate") from None
+
+
+def read_certificates_der(path: Path) -> list[bytes]:
+    """Read one or more PEM certificates as DER."""
+    return [certificate.public_bytes(Encoding.DER) for certificate in read_certificates(path)]
+
+
+def read_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """Read an unencrypted P-256 key in PEM."""
+    try:
+        key = load_pem_private_key(read_file(path, "key file"), password=None)
+    except TypeError:
+        raise InputError(f"key file {path} is encrypted; a board needs it in the clear") from None
+    except ValueError:
+        raise InputError(f"{path} holds no readable PEM key") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise InputError(f"key file {path} is not a P-256 key")
+    return key
+
+
+def key_reference(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Return the reference by which the device's software backend loads the key."""
+    return P256_PREFIX + key.private_numbers().private_value.to_bytes(32, "big")
+
+
+def read_signature(cert: Path, key: Path) -> Signature:
+    """Read a certificate (its chain may follow in the same file) and its key."""
+    certificates = read_certificates(cert)
+    private = read_key(key)
+    if certificates[0].public_key() != private.public_key():
+        raise InputError(f"key {key} does not belong to the first certificate of {cert}")
+    ders = [c.public_bytes(Encoding.DER) for c in certificates]
+    return Signature(ders[0], tuple(ders[1:]), key_reference(private))
+
+
+def parse_subject(text: str) -> list[list[str]]:
+    """Turn `/O=Example/CN=device 1` into pairs; `\\/` is a slash inside a value, as for `openssl`."""
+    if not text.startswith("/"):
+        raise InputError(f"subject {text!r} does not start with '/': write it as /O=Example/CN=name")
+    pairs = []
+    for part in re.split(r"(?<!\\)/", text[1:]):
+        attribute, equals, value = part.partition("=")
+        if not (attribute and equals and value):
+            raise InputError(f"subject part {part!r} is not ATTRIBUTE=value")
+        pairs.append([attribute, value.replace("\\/", "/")])
+    return pairs
+
+
+def parse_san(text: str) -> list[str]:
+    """Turn one subjectAltName into [kind, value]: `dns:`, `ip:`, `uri:`, `email:` or, without it, by its look."""
+    kind, colon, value = text.partition(":")
+    if colon and kind.lower() in ("dns", "ip", "uri", "email"):
+        return [kind.lower(), value]
+    try:
+        return ["ip", str(ipaddress.ip_address(text))]
+    except ValueError:
+        pass
+    if "://" in text:
+        return ["uri", text]
+    return ["email" if "@" in text else "dns", text]
