@@ -111,3 +111,11 @@ def test_aes_cbc(size, octets, blocks):
     cipher = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor().update(data)
     assert soft.aes_cbc(key, iv, data, True) == cipher
     assert soft.aes_cbc(key, iv, cipher, False) == data
+
+
+@pytest.mark.parametrize("digest", [b"\xff" * 32, N.to_bytes(32, "big"), (N - 1).to_bytes(32, "big"), bytes(32)])
+def test_nonces_of_digests_at_the_limits(digest):
+    # RFC 6979, 2.3.4: bits2octets reduces the digest modulo n before it goes into the nonce
+    twin = host_key(7).sign(digest, ec.ECDSA(Prehashed(hashes.SHA256()), deterministic_signing=True))
+    signature = device_key(7).sign(digest)
+    assert decode_dss_signature(twin) == (int.from_bytes(signature[:32]), int.from_bytes(signature[32:]))
