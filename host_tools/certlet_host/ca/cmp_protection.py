@@ -16,7 +16,7 @@ from pyasn1_alt_modules import rfc4211
 from .cmp_codec import NULL, Algorithm, decode, encode
 from .status import Refused
 
-PASSWORD_BASED_MAC = "1.2.840.113533.7.66.13"
+ID_PBM = "1.2.840.113533.7.66.13"
 MIN_ITERATIONS, MAX_ITERATIONS = 100, 100_000
 MIN_SALT, MAX_SALT = 8, 128
 
@@ -78,7 +78,7 @@ class Pbm:
         self.owf.fill(value["owf"])
         value["iterationCount"] = self.iterations
         self.mac.fill(value["mac"])
-        return Algorithm(PASSWORD_BASED_MAC, encode(value))
+        return Algorithm(ID_PBM, encode(value))
 
     def key(self, secret: bytes) -> bytes:
         """The MAC key: the one-way function applied iterationCount times to secret || salt."""

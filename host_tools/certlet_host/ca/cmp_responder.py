@@ -38,7 +38,7 @@ from .cmp_codec import (
     pkiconf_body,
     protected_part,
 )
-from .cmp_protection import PASSWORD_BASED_MAC, MacProtector, Pbm, Signer, signature_is_valid
+from .cmp_protection import ID_PBM, MacProtector, Pbm, Signer, signature_is_valid
 from .names import same_name
 from .provoke import NOTHING, Provoke
 from .state import State
@@ -160,7 +160,7 @@ class Responder:
             raise Refused("badMessageCheck", "the message is not protected")
         if len(received.extra_certs) > _MAX_CERTIFICATES:
             raise Refused("badRequest", f"more than {_MAX_CERTIFICATES} extraCerts")
-        if received.algorithm.oid == PASSWORD_BASED_MAC:
+        if received.algorithm.oid == ID_PBM:
             return self._authenticate_mac(received)
         return self._authenticate_signature(received)
 
@@ -186,7 +186,7 @@ class Responder:
             key = signer.public_key()
         except ValueError:
             raise Refused("signerNotTrusted", "the key of the signer's certificate cannot be read") from None
-        chain.require_trusted(signer, certificates[1:] + [self._ca.issuing.certificate], self._state.anchors())
+        chain.require_trusted(signer, [*certificates[1:], self._ca.issuing.certificate], self._state.anchors())
         if not signature_is_valid(key, received.algorithm, received.protection, received.protected_part):
             raise Refused("badMessageCheck", "the signature does not verify with the first of the extraCerts")
         if not chain.may_sign(signer):

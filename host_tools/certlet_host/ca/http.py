@@ -99,17 +99,21 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def serve(responder: Responder, listener: socket.socket, started: Callable[[], None] = lambda: None) -> None:
-    """Serves until SIGINT or SIGTERM; `started` is called when requests are answered."""
+def server(responder: Responder, started: Callable[[], None] = lambda: None) -> uvicorn.Server:
+    """A server for `run(sockets=[listener])`, which ends on SIGINT, SIGTERM or `should_exit`.
+
+    `started` is called when requests are answered.
+    """
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             started()
 
-    config = uvicorn.Config(
-        app(responder), http=_Protocol, ws="none", lifespan="off", log_config=None, access_log=False,
-        server_header=False, proxy_headers=False, timeout_keep_alive=_IDLE_SECONDS, timeout_graceful_shutdown=3,
-        limit_concurrency=1200, h11_max_incomplete_event_size=16 * 1024,
+    return Server(
+        uvicorn.Config(
+            app(responder), http=_Protocol, ws="none", lifespan="off", log_config=None, access_log=False,
+            server_header=False, proxy_headers=False, timeout_keep_alive=_IDLE_SECONDS, timeout_graceful_shutdown=3,
+            limit_concurrency=1200, h11_max_incomplete_event_size=16 * 1024,
+        )
     )
-    Server(config).run(sockets=[listener])

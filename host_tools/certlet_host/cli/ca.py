@@ -98,7 +98,7 @@ def run(
             ready_file.write_text(url + "\n")
 
     with suppress(KeyboardInterrupt):
-        http.serve(responder, listener, started)
+        http.server(responder, started).run(sockets=[listener])
     state.store.close()
 
 
