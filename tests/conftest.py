@@ -212,20 +212,39 @@ def runner(item):
     return RUNNERS[item.path]
 
 
-def generate_vectors():
-    """Run each `tests/vectors/gen/NAME.py` whose files in build/vectors are missing or older than its source.
+def digest(path):
+    """Return the SHA-256 of a file in hexadecimal digits, "" if it is gone."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
-    Its function `generate(folder)` writes JSON files; they appear under their names whole or not at all.
+
+def is_current(stamp):
+    """Tell whether the files of a generator are all there and what they were made from is unchanged."""
+    try:
+        made = json.loads(stamp.read_text())
+        return all((VECTORS / name).exists() for name in made["files"]) and all(
+            digest(ROOT / name) == known for name, known in made["sources"].items()
+        )
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def own_modules():
+    """Return the files of this checkout that are imported by now; libraries in .venv are not its own."""
+    files = [Path(module.__file__) for module in list(sys.modules.values()) if getattr(module, "__file__", None)]
+    return [path for path in files if path.is_relative_to(ROOT) and not path.is_relative_to(ROOT / ".venv")]
+
+
+def generate_vectors():
+    """Run each `tests/vectors/gen/NAME.py` whose files in build/vectors are missing or older than what made them.
+
+    Its function `generate(folder)` writes JSON files; they appear under their names whole or not at all. The modules of
+    this checkout that it imports count as its source.
     """
     VECTORS.mkdir(parents=True, exist_ok=True)
-    shared = b"".join(path.read_bytes() for path in sorted(GENERATORS.glob("_*.py")))
     for source in sorted(GENERATORS.glob("[!_]*.py")):
-        digest = hashlib.sha256(source.read_bytes() + shared).hexdigest()
         stamp = VECTORS / f".{source.stem}.stamp"
-        with contextlib.suppress(OSError, ValueError):
-            made = json.loads(stamp.read_text())
-            if made["source"] == digest and all((VECTORS / name).exists() for name in made["files"]):
-                continue
+        if is_current(stamp):
+            continue
         spec = importlib.util.spec_from_file_location(f"generator_{source.stem}", source)
         module = importlib.util.module_from_spec(spec)
         if str(GENERATORS) not in sys.path:
@@ -236,7 +255,8 @@ def generate_vectors():
             files = sorted(path.name for path in Path(folder).iterdir())
             for name in files:
                 shutil.move(Path(folder, name), VECTORS / name)
-        stamp.write_text(json.dumps({"source": digest, "files": files}))
+        sources = {str(path.relative_to(ROOT)): digest(path) for path in (source, *own_modules())}
+        stamp.write_text(json.dumps({"sources": sources, "files": files}))
 
 
 @pytest.hookimpl(tryfirst=True)
