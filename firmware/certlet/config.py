@@ -5,7 +5,9 @@
   subject           list of [type, value], e.g. [["CN", "pump-7"]], first the outermost
   san               list of [kind, value]; kinds dns, ip, uri, email
   days              validity to ask for, 1 to 36500; null leaves it to the CA
-  trusted           list of trust anchors, PEM certificates
+  trusted           list of trust anchors, PEM certificates; none: a MAC vouches for the CA's own
+  tls_trusted       list of trust anchors of an https server, PEM certificates
+  recipient         name of the CA as in subject; null: unknown
   implicit_confirm  ask the CA to do without certConf (RFC 9810 5.1.1.1)
   pbm_iterations    hash rounds of our password-based MAC, 100 to 10000 (RFC 9810 5.1.3.1)
   backends          names of crypto backends, first choice first
@@ -100,17 +102,25 @@ def _days(value):
     return value is None or _number(1, 36500)(value)
 
 
+def _recipient(value):
+    return value is None or _name(value)
+
+
 def _certificate(value):
     return isinstance(value, str) and "-----BEGIN CERTIFICATE-----" in value and len(value) <= 8192
 
 
+_name = _list_of(_pair(_text(1, 32)), 1)
+
 _TABLE = (  # key, default, is the value good?
     ("protocol", "cmp", _one_of("cmp")),
     ("url", _REQUIRED, _url),
-    ("subject", _REQUIRED, _list_of(_pair(_text(1, 32)), 1)),
+    ("subject", _REQUIRED, _name),
     ("san", [], _list_of(_pair(_one_of("dns", "ip", "uri", "email")))),
     ("days", None, _days),
     ("trusted", [], _list_of(_certificate)),
+    ("tls_trusted", [], _list_of(_certificate)),
+    ("recipient", None, _recipient),
     ("implicit_confirm", False, _flag),
     ("pbm_iterations", 1024, _number(100, 10000)),
     ("backends", ["soft"], _list_of(_text(1, 32), 1)),

@@ -55,7 +55,6 @@ that a peer sent.
   409  CMP_SIGNER         the signer's certificate is missing, or not the one that was named
   410  CMP_MAC_PARAMETER  the parameters of the MAC are outside the limits, or unknown
   411  CMP_SIGNER_USAGE   the signer's certificate must not sign (keyUsage)
-  412  CMP_TIME           the messageTime is unreadable
   413  CMP_RESPONSE       the response is empty, doubled, or for another request
   414  CMP_KEY            the issued certificate holds another public key than ours
   415  CMP_REJECTED       the CA refused the request

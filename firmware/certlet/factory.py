@@ -100,7 +100,6 @@ def _cmp(job):
     """One CMP `ir`: settings under "config", credentials under "mac" or "signer", optional "new_key", "export"."""
     from . import agent, clock, config, crypto
     from .store import Store
-    from .transport.http import Http
 
     settings = config.check(job["config"])
     if job.get("export") and sys.platform not in ("linux", "darwin"):
@@ -114,7 +113,7 @@ def _cmp(job):
         meter.event("key", alg=key.alg, backend=dict(backend.backends())[key.alg])
     protection = _protection(job, backend, settings)
     run = agent.transaction(settings, backend, protection, key, lambda token: meter.event("check", what=token))
-    http = Http(settings["url"], "application/pkixcmp", timeout=settings["timeout"], limit=settings["limit"])
+    http = agent.http(settings)
 
     def on_event(name, value, octets):
         if octets is None:

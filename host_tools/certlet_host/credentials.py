@@ -66,9 +66,9 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
         raise InputError(f"{path} holds no readable PEM certificate") from None
 
 
-def read_certificates_der(path: Path) -> list[bytes]:
-    """Read one or more PEM certificates as DER."""
-    return [certificate.public_bytes(Encoding.DER) for certificate in read_certificates(path)]
+def read_anchors(path: Path | None) -> list[str]:
+    """Read trust anchors, one PEM text each; none without a path."""
+    return [c.public_bytes(Encoding.PEM).decode() for c in read_certificates(path)] if path else []
 
 
 def read_key(path: Path) -> ec.EllipticCurvePrivateKey:

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
@@ -24,13 +24,15 @@ class Enrolment:
     url: str
     credential: Secret | Signature
     subject: list[list[str]]
-    san: list[list[str]]
-    days: int | None
-    trusted: list[str]  # PEM
-    implicit_confirm: bool
-    iterations: int
-    timeout: int
-    new_key: bytes | None  # a key reference
+    san: list[list[str]] = field(default_factory=list)
+    days: int | None = None
+    trusted: list[str] = field(default_factory=list)  # PEM
+    tls_trusted: list[str] = field(default_factory=list)  # PEM
+    recipient: list[list[str]] | None = None
+    implicit_confirm: bool = False
+    iterations: int = 1024
+    timeout: int = 15
+    new_key: bytes | None = field(default=None, repr=False)  # a key reference
 
     def job(self) -> dict:
         """Return the job of the device verb `cmp`; it holds the credential."""
@@ -40,6 +42,8 @@ class Enrolment:
             "san": self.san,
             "days": self.days,
             "trusted": self.trusted,
+            "tls_trusted": self.tls_trusted,
+            "recipient": self.recipient,
             "implicit_confirm": self.implicit_confirm,
             "pbm_iterations": self.iterations,
             "timeout": self.timeout,
@@ -76,8 +80,6 @@ def cmp_ir(board: device.Board, enrolment: Enrolment, out: Path, on_event: Event
 class Transcript:
     """Keeps every message of an operation as a DER file, requests and replies by turns."""
 
-    _SUFFIX = {"sent": "req", "received": "rsp"}
-
     def __init__(self, folder: Path):
         self.folder = folder
         self.number = 0
@@ -86,7 +88,7 @@ class Transcript:
             old.unlink()
 
     def keep(self, event: dict) -> None:
-        suffix = self._SUFFIX.get(event["event"])
+        suffix = {"sent": "req", "received": "rsp"}.get(event["event"])
         if suffix:
             self.number += suffix == "req"
             (self.folder / f"{self.number:02}-{suffix}.der").write_bytes(bytes.fromhex(event["der"]))

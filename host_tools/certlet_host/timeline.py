@@ -44,7 +44,8 @@ class Timeline:
     def line(self, ms: int | None, mark: str, text: str, style: str = "") -> None:
         """Print one line: time on the board, who or what, sentence."""
         moment = "" if ms is None else f"{ms} ms"
-        self.console.print(Text.assemble((f"{moment:>8}  ", "dim"), (f"{mark:<8}", style or "bold"), text), soft_wrap=True)
+        line = Text.assemble((f"{moment:>8}  ", "dim"), (f"{mark:<8}", style or "bold"), text)
+        self.console.print(line, soft_wrap=True)
 
     def event(self, event: dict) -> None:
         """Print an event of the board; one of an unknown name is left out."""

@@ -7,7 +7,7 @@ that count are those of SEQUENCE { header, body } as sent or as received.
 from micropython import const
 
 from .. import oid
-from ..der import Reader, Writer
+from ..der import Writer
 from ..errors import BadSignature, ProtocolError, Unsupported, Untrusted
 from ..x509 import algorithm
 from ..x509.certificate import Certificate

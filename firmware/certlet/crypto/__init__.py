@@ -16,7 +16,7 @@ backend with `alg`, `backend`, `ref`, `public()`, `sign(digest)`, `ecdh(public)`
 
 from micropython import const
 
-from certlet.errors import ConfigError, Error, Unsupported
+from ..errors import ConfigError, Error, Unsupported
 
 _CRYPTO_BACKEND = const(201)
 _CRYPTO_SELF_TEST = const(202)

@@ -40,11 +40,7 @@ def write_name(w, pairs):
     """
     m = w.open(_SEQUENCE)
     for attribute, value in pairs:
-        for name, identifier, tag in _ATTRIBUTES:
-            if name == attribute and value:
-                break
-        else:
-            raise ConfigError(_X509_NAME)
+        _, identifier, tag = _row(_ATTRIBUTES, attribute, value)
         a = w.open(_SET)
         b = w.open(_SEQUENCE)
         w.raw(identifier)
@@ -54,19 +50,22 @@ def write_name(w, pairs):
     w.close(m)
 
 
+def _row(table, name, value):
+    """The row of a table that begins with `name`; ConfigError X509_NAME without one, or without a value to write."""
+    for row in table:
+        if row[0] == name and value:
+            return row
+    raise ConfigError(_X509_NAME)
+
+
 def write_general_names(w, names):
     """Append GeneralNames of (kind, value) pairs; kinds dns, ip, uri, email. ConfigError X509_NAME for others."""
     m = w.open(_SEQUENCE)
     for kind, value in names:
         if kind == "ip":
             w.tlv(_IP_ADDRESS, ip_octets(value))
-            continue
-        for name, tag in _GENERAL_NAMES:
-            if name == kind and value:
-                w.utf8(value, tag)
-                break
         else:
-            raise ConfigError(_X509_NAME)
+            w.utf8(value, _row(_GENERAL_NAMES, kind, value)[1])
     w.close(m)
 
 

@@ -27,9 +27,11 @@ def cmp() -> None:
 @click.option("--cert", type=FILE, help="PEM certificate (and chain) that protects the request.")
 @click.option("--key", type=FILE, help="PEM key of --cert.")
 @click.option("--subject", required=True, metavar="/CN=x", help="Subject of the certificate.")
+@click.option("--recipient", metavar="/CN=x", help="Name of the CA, for CAs that want to read it.")
 @click.option("--san", multiple=True, metavar="NAME", help="subjectAltName: dns:, ip:, uri: or email:NAME; repeatable.")
 @click.option("--days", type=click.IntRange(1, 36500), help="Validity to ask for.")
 @click.option("--trusted", type=FILE, help="PEM trust anchors. With --ref the CA may name its own instead.")
+@click.option("--tls-trusted", type=FILE, help="PEM trust anchors of an https server; needed for https.")
 @click.option("--newkey", type=FILE, help="PEM key to certify, simulated boards only; else the board makes one.")
 @click.option("--implicit-confirm", is_flag=True, help="Ask to go without certConf.")
 @click.option("--iterations", type=click.IntRange(100, 10000), default=1024, show_default=True, help="Of the PBM.")
@@ -72,7 +74,9 @@ def _nothing(event: dict) -> None:
     """The listener of a command that prints JSON."""
 
 
-def _enrolment(server, path, ref, secret_file, cert, key, subject, san, days, trusted, newkey, **rest) -> operation.Enrolment:
+def _enrolment(
+    server, path, ref, secret_file, cert, key, subject, recipient, san, newkey, **rest
+) -> operation.Enrolment:  # fmt: skip
     """Check the options together; the files are read here, once."""
     by_mac, by_signature = bool(ref or secret_file), bool(cert or key)
     if by_mac == by_signature:
@@ -81,19 +85,18 @@ def _enrolment(server, path, ref, secret_file, cert, key, subject, san, days, tr
         raise click.UsageError("--ref and --secret-file belong together")
     if by_signature and not (cert and key):
         raise click.UsageError("--cert and --key belong together")
-    if by_signature and not trusted:
+    if by_signature and not rest["trusted"]:
         raise click.UsageError("--cert needs --trusted: without an anchor no reply can be believed")
     return operation.Enrolment(
         url=join_url(server, path),
         credential=credentials.read_secret(ref, secret_file) if ref else credentials.read_signature(cert, key),
         subject=credentials.parse_subject(subject),
         san=[credentials.parse_san(name) for name in san],
-        days=days,
-        trusted=[credentials.read_certificates(trusted) and trusted.read_text()] if trusted else [],
+        recipient=credentials.parse_subject(recipient) if recipient else None,
+        trusted=credentials.read_anchors(rest.pop("trusted")),
+        tls_trusted=credentials.read_anchors(rest.pop("tls_trusted")),
         new_key=credentials.key_reference(credentials.read_key(newkey)) if newkey else None,
-        implicit_confirm=rest["implicit_confirm"],
-        iterations=rest["iterations"],
-        timeout=rest["timeout"],
+        **rest,
     )
 
 

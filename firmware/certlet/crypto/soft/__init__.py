@@ -9,69 +9,69 @@ CAPS = ("random", "sha1", "sha256", "sha384", "sha512", "aes_cbc", "p256", "p256
 
 def self_test():
     """Check known answers; CryptoError when one is not met."""
-    from certlet.crypto.soft.selftest import self_test
+    from .selftest import self_test
 
     self_test()
 
 
 def random(n):
     """See `entropy.random`."""
-    from certlet.crypto.soft.entropy import random
+    from .entropy import random
 
     return random(n)
 
 
 def digest(alg, *parts):
     """See `hashes.digest`."""
-    from certlet.crypto.soft.hashes import digest
+    from .hashes import digest
 
     return digest(alg, *parts)
 
 
 def repeat_digest(alg, data, count):
     """See `hashes.repeat_digest`."""
-    from certlet.crypto.soft.hashes import repeat_digest
+    from .hashes import repeat_digest
 
     return repeat_digest(alg, data, count)
 
 
 def hmac(alg, key, *parts):
     """See `hashes.hmac`."""
-    from certlet.crypto.soft.hashes import hmac
+    from .hashes import hmac
 
     return hmac(alg, key, *parts)
 
 
 def pbkdf2(alg, password, salt, iterations, length):
     """See `hashes.pbkdf2`."""
-    from certlet.crypto.soft.hashes import pbkdf2
+    from .hashes import pbkdf2
 
     return pbkdf2(alg, password, salt, iterations, length)
 
 
 def aes_cbc(key, iv, data, encrypt):
     """See `aes.aes_cbc`."""
-    from certlet.crypto.soft.aes import aes_cbc
+    from .aes import aes_cbc
 
     return aes_cbc(key, iv, data, encrypt)
 
 
 def generate(alg):
     """See `ecdsa.generate`."""
-    from certlet.crypto.soft.ecdsa import generate
+    from .ecdsa import generate
 
     return generate(alg)
 
 
 def load(ref):
     """See `ecdsa.load`."""
-    from certlet.crypto.soft.ecdsa import load
+    from .ecdsa import load
 
     return load(ref)
 
 
 def verify(alg, public, signature, digest):
     """See `ecdsa.verify`."""
-    from certlet.crypto.soft.ecdsa import verify
+    from .ecdsa import verify
 
     verify(alg, public, signature, digest)

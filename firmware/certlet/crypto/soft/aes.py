@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from certlet.errors import CryptoError
+from ...errors import CryptoError
 
 _CRYPTO_LENGTH = const(208)
 

@@ -6,7 +6,7 @@ What cannot be seen from here is a source that repeats the same varied stream af
 
 from micropython import const
 
-from certlet.errors import CryptoError
+from ...errors import CryptoError
 
 _CRYPTO_RANDOM = const(209)
 

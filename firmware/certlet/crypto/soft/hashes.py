@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from certlet.errors import CryptoError, Unsupported
+from ...errors import CryptoError, Unsupported
 
 _CRYPTO_ALGORITHM = const(204)
 _CRYPTO_LENGTH = const(208)
@@ -17,7 +17,7 @@ def _constructor(alg):
     if _BLOCKS[alg] == 64:
         import hashlib as module
     else:
-        from certlet.crypto.soft import sha512 as module
+        from . import sha512 as module
     return getattr(module, alg)
 
 

@@ -12,7 +12,7 @@ not the probe at the supply pin nor a reader of RAM.
 
 from micropython import const
 
-from certlet.errors import CryptoError
+from ...errors import CryptoError
 
 _CRYPTO_POINT = const(207)
 _CRYPTO_FAULT = const(212)
@@ -144,7 +144,7 @@ def _recode(k):
 def _comb(signs, half, column):
     # The table's point for the signs of bits 26 half + column + 52 tooth. The table holds those with a positive
     # top tooth; with a negative one it is the point of the opposite signs, negated.
-    from certlet.crypto.soft.p256_table import COMB
+    from .p256_table import COMB
 
     at = half * _COLUMNS + column
     index = 0

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from certlet.errors import CryptoError
+from ...errors import CryptoError
 
 _CRYPTO_FAULT = const(212)
 
@@ -31,7 +31,7 @@ def self_test():
     One deterministic signature covers SHA-256, HMAC, the multiplication of the base point and the inverse. SHA-384,
     SHA-512 and the other multiplications are left to the tests: they would multiply the time of every start.
     """
-    from certlet.crypto.soft import aes, ecdsa, entropy, hashes
+    from . import aes, ecdsa, entropy, hashes
 
     signature = ecdsa.Key(_KEY).sign(hashes.digest("sha256", b"sample"))
     cipher = aes.aes_cbc(_AES_KEY, bytes(range(16)), _PLAIN, True)

@@ -8,7 +8,7 @@ a word times 2^64 + 1 is the word twice, side by side, and a rotation then is a 
 
 from micropython import const
 
-from certlet.crypto.soft import sha512_table
+from . import sha512_table
 
 _MASK = const(0xFFFFFFFFFFFFFFFF)
 _TWICE = const(0x10000000000000001)
