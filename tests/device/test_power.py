@@ -1,9 +1,8 @@
 """The power goes at every flash operation of a save, clean and in the middle of a write: no record is ever lost."""
 
-from flash import Flash, Mounted, supported
-
 from certlet.errors import StoreError
 from certlet.store import Store
+from flash import Flash, Mounted, supported
 from support import raises, skip
 
 OLD = bytes(range(256)) * 3

@@ -5,6 +5,7 @@ its reach. TLS always demands a certificate for the host name under one of the g
 """
 
 import time
+
 from micropython import const
 
 from ..errors import ConfigError, TransportError
