@@ -120,7 +120,6 @@ _TABLE = (
      "Set the CA's salt, hash and iteration count within the device's limits."),
     (411, "CMP_SIGNER_USAGE", "The certificate that signed the CMP reply must not sign, by its keyUsage", _REPLY,
      "Give the CA a CMP signing certificate with digitalSignature."),
-    (412, "CMP_TIME", "The messageTime of the CMP reply is unreadable", _REPLY, _LOOK_AT_PEER),
     (413, "CMP_RESPONSE", "The response in the CMP reply is empty, doubled, or for another request", _REPLY,
      _LOOK_AT_PEER),
     (414, "CMP_KEY", "The issued certificate holds another public key than the device's", _REPLY,
