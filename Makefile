@@ -14,7 +14,7 @@ export PIP_REQUIRE_VIRTUALENV := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-device test-host lint format docs size mpy clean distclean
+.PHONY: help setup demo test test-device test-host test-interop lint format docs size mpy clean distclean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1#\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='#' read -r t d; do printf '%-16s%s\n' "$$t" "$$d"; done
@@ -42,6 +42,9 @@ test-device: $(READY) ## Run the device tests, on CPython and on MicroPython
 
 test-host: $(READY) ## Run the tests of the host tools
 	@$(PYTEST) $(PARALLEL) tests/host $(ARGS)
+
+test-interop: $(READY) ## Run the tests against other implementations (openssl)
+	@$(PYTEST) $(PARALLEL) tests/interop $(ARGS)
 
 lint: $(READY) ## Check style, spelling and commit subjects
 	@$(BIN)/ruff check
