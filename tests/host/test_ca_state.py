@@ -8,6 +8,7 @@ import logging
 import socket
 import sqlite3
 import threading
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -16,7 +17,7 @@ from host.cmp_peer import Answer, Ask
 from certlet_host.ca import http as front
 from certlet_host.ca.cmp_codec import parse_message
 from certlet_host.ca.cmp_responder import Responder
-from certlet_host.ca.provoke import parse
+from certlet_host.ca.provoke import PROVOCATIONS, parse
 from certlet_host.ca.state import open_state
 from certlet_host.cli.ca import ca
 
@@ -205,3 +206,9 @@ def test_many_at_once(served):
     for thread in threads:
         thread.join()
     assert outcomes == [("ip 0", "pkiconf")] * 20
+
+
+def test_every_provocation_is_documented():
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "lab-ca.md").read_text()
+    for name, (_, setting, _) in PROVOCATIONS.items():
+        assert f"| `{name}{'=VALUE' if callable(setting) else ''}` |" in page

@@ -57,9 +57,7 @@ def _provoke(_context: click.Context, _parameter: click.Parameter, words: tuple[
         raise click.BadParameter(str(fault)) from None
 
 
-_PROVOKE_HELP = "Misbehave, for tests of clients; may be repeated. " + "; ".join(
-    f"{name}: {text}" for name, (_, _, text) in PROVOCATIONS.items()
-)
+_PROVOKE_HELP = f"Misbehave, to test clients; may be repeated. NAME is one of {', '.join(PROVOCATIONS)}."
 
 
 @ca.command()
