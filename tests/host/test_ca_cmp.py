@@ -10,11 +10,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from host.cmp_peer import HMAC_SHA1, HMAC_SHA1_CMP, HMAC_SHA512, NULL, SHA1, SHA384, SHA512, Answer, Ask, p256
 
 from certlet_host.ca.cmp_responder import Responder
 from certlet_host.ca.provoke import parse
 from certlet_host.ca.state import open_state
+from host.cmp_peer import HMAC_SHA1, HMAC_SHA1_CMP, HMAC_SHA512, NULL, SHA1, SHA384, SHA512, Answer, Ask, p256
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 RSA = rsa.generate_private_key(65537, 2048)
