@@ -89,7 +89,7 @@ def enrol(run, transport, store, now, on_event=None):
     """Drive the transaction `run` to its end; returns the new active Identity.
 
     `now()` gives seconds since 1970 or None; `on_event(name, value, octets)` hears of "sent" and "received" with the
-    number of the body and the message, and of "saved" with the record's name. On any error the active identity is
+    number of the body (None if unreadable) and the message, before anything of it is checked, and of "saved" with the record's name. On any error the active identity is
     what it was. A certificate that came but could not be confirmed for lack of a connection is kept as `pending`.
     """
     on_event = on_event or _ignore
@@ -100,8 +100,8 @@ def enrol(run, transport, store, now, on_event=None):
                 break
             on_event("sent", due[0], due[1])
             reply = transport.exchange(due[1])
-            body = run.receive(reply, now())
-            on_event("received", body, reply)
+            on_event("received", msg.peek_body(reply), reply)
+            run.receive(reply, now())
             if run.state == client.CONFIRM and not run.failure:
                 store.save("pending", _identity(run).to_bytes())
                 on_event("saved", "pending", None)

@@ -38,7 +38,7 @@ class DemoFailed(Exception):
 
 def main() -> None:
     """Run the demo; the exit code tells whether every step ended as it must."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     started = time.monotonic()
     try:
         run(console)
@@ -55,7 +55,7 @@ def run(console: Console) -> None:
     timeline = Timeline(console)
     with device.open_board("sim", folder=FOLDER / "flash") as board:
         about = device.call(board, "identify", {}, ignore)
-        version = ".".join(map(str, about["micropython"][:3]))
+        version = ".".join(map(str, about["micropython"])).rstrip(".")
         runs = f"MicroPython {version} ({about['platform']}) runs certlet {about['certlet']}"
         title(console, "A board, simulated", runs)
         with lab_ca(FOLDER / "ca") as url:
@@ -224,7 +224,7 @@ def show_impostor(console: Console, board: device.Board, secret: credentials.Sec
         raise DemoFailed("the board believed the impostor")
     if before != after or not before.get("certificate"):
         raise DemoFailed("the board's identity did not survive the impostor")
-    console.print(f"  board     refused it, code {answer['code']}: {codes.explain(answer['code'])}")
+    console.print(f"  board     refused it: {codes.explain(answer['code'])}")
     console.print("  board     still has the identity it had before")
 
 

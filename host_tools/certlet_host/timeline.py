@@ -57,7 +57,7 @@ class Timeline:
         self.line(event["ms"], "key", f"{event['alg']} key made on the board, backend {event['backend']}")
 
     def _message(self, event: dict, mark: str, style: str) -> None:
-        name, meaning = BODIES.get(event["body"], (f"body {event['body']}", "?"))
+        name, meaning = BODIES.get(event["body"], ("unknown", f"body {event['body']}"))
         self.line(event["ms"], mark, f"{name}, {len(event['der']) // 2} bytes: {meaning}", style)
 
     def _sent(self, event: dict) -> None:

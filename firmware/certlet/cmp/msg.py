@@ -152,6 +152,17 @@ def _read_certificates(r):
     return out
 
 
+def peek_body(data):
+    """The number of the PKIBody in what should be a PKIMessage, or None; nothing of it is checked."""
+    try:
+        r = Reader(data)
+        r.enter(_SEQUENCE)
+        r.element(_SEQUENCE)
+        return r.peek() & 0x1F if r.more() else None
+    except ProtocolError:
+        return None
+
+
 def write_header(w, sender, recipient, protection, transaction_id, sender_nonce, recip_nonce, now, implicit_confirm):
     """Append a PKIHeader, RFC 9810 5.1.1.
 

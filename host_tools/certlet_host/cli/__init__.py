@@ -9,8 +9,6 @@ from ..credentials import InputError
 from .ca import ca
 from .cmp import cmp
 
-click.rich_click.TEXT_MARKUP = "rich"
-
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="certlet")
@@ -34,7 +32,6 @@ def main() -> None:
         _end(e, exits.NO_DEVICE)
     except OSError as e:
         _end(f"{e.filename or 'system'}: {e.strerror or e}", exits.FAILED)
-
 
 def _end(message: object, code: int) -> None:
     print(f"certlet: {message}", file=sys.stderr)

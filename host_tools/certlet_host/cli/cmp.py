@@ -21,7 +21,7 @@ def cmp() -> None:
 @cmp.command()
 @click.option("--board", "spec", default="sim", show_default=True, help="Board to use: sim, a simulated one.")
 @click.option("--server", required=True, metavar="URL", help="CA: http[s]://host[:port][/path].")
-@click.option("--path", help="HTTP path at the CA, instead of the one in --server.  [default: /.well-known/cmp]")
+@click.option("--path", help="HTTP path at the CA, instead of the one in --server; without either /.well-known/cmp.")
 @click.option("--ref", help="Reference that names the shared secret to the CA.")
 @click.option("--secret-file", type=FILE, help="File with the shared secret, - for standard input.")
 @click.option("--cert", type=FILE, help="PEM certificate (and chain) that protects the request.")
@@ -32,11 +32,11 @@ def cmp() -> None:
 @click.option("--days", type=click.IntRange(1, 36500), help="Validity to ask for.")
 @click.option("--trusted", type=FILE, help="PEM trust anchors. With --ref the CA may name its own instead.")
 @click.option("--tls-trusted", type=FILE, help="PEM trust anchors of an https server; needed for https.")
-@click.option("--newkey", type=FILE, help="PEM key to certify, simulated boards only; else the board makes one.")
+@click.option("--newkey", type=FILE, help="PEM key to certify; without it the board makes one.")
 @click.option("--implicit-confirm", is_flag=True, help="Ask to go without certConf.")
 @click.option("--iterations", type=click.IntRange(100, 10000), default=1024, show_default=True, help="Of the PBM.")
 @click.option("--timeout", type=click.IntRange(1, 3600), default=15, show_default=True, help="Seconds per exchange.")
-@click.option("--flash", type=click.Path(path_type=Path), help="Flash of a simulated board.  [default: OUT/flash]")
+@click.option("--flash", type=click.Path(path_type=Path), help="Flash of a simulated board, OUT/flash by default.")
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the results.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the timeline.")
 def ir(spec: str, out: Path, flash: Path | None, as_json: bool, **options) -> None:
@@ -46,7 +46,7 @@ def ir(spec: str, out: Path, flash: Path | None, as_json: bool, **options) -> No
     """
     enrolment = _enrolment(**options)
     out.mkdir(parents=True, exist_ok=True)
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     timeline = Timeline(console)
     with device.open_board(spec, folder=flash or out / "flash") as board:
         answer = operation.cmp_ir(board, enrolment, out, _nothing if as_json else timeline.event)

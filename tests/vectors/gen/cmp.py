@@ -13,10 +13,11 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TESTS.parent / "firmware"), str(TESTS / "device" / "shims"), str(TESTS / "device")]
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from certlet_host.ca.cmp_responder import Responder
 from certlet_host.ca.provoke import parse
 from certlet_host.ca.state import State, open_state
-from cryptography.hazmat.primitives.serialization import Encoding
 
 SECRET = b"correct horse battery staple"
 

@@ -1,0 +1,145 @@
+"""`certlet cmp ir` on a simulated board against the mock server of `openssl cmp`, one row of openssl_server.csv after
+the other.
+
+Columns: exit status of certlet; error_code of its JSON; messages that the board sent; text in what it says; options of
+the server beside those of SERVER (a later one wins) and of certlet, with {mac} and {signature} as below.
+"""
+
+import csv
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pyasn1.codec.der import decoder
+from pyasn1_alt_modules import rfc9480
+
+HERE = Path(__file__).resolve().parent
+CERTLET = (sys.executable, "-m", "certlet_host", "cmp", "ir")
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(HERE.parent.parent / "host_tools")}
+SERVER = (
+    "-port 0 -srv_ref ref1 -srv_secret pass:0123456789abcdef -rsp_cert new.crt -srv_cert srv.crt -srv_key srv.key "
+    "-srv_trusted root.crt -srv_untrusted root.crt"
+)
+SHORT = {"mac": "--ref ref1 --secret-file secret", "signature": "--cert dev.crt --key dev.key --trusted root.crt"}
+CERT_CONF_REJECTED = 2
+with (HERE / "openssl_server.csv").open(newline="") as file:
+    ROWS = list(csv.DictReader(file))
+
+
+def _no_cmp():
+    openssl = shutil.which("openssl")
+    return not openssl or subprocess.run([openssl, "cmp", "-help"], capture_output=True, check=False).returncode != 0
+
+
+pytestmark = pytest.mark.skipif(_no_cmp(), reason="no openssl with the command cmp (3.0 or later) in PATH")
+
+
+class Pki:
+    """A root, a stranger, and certificates of the server, of a board and of the board's next key."""
+
+    EXTENSIONS = (
+        "basicConstraints=critical,CA:false\nkeyUsage=critical,digitalSignature\n"
+        "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+    )
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "ee.ext").write_text(self.EXTENSIONS)
+        (folder / "secret").write_text("0123456789abcdef\n")
+        (folder / "wrong").write_text("fedcba9876543210\n")
+        for name in ("root", "other"):
+            self.key(name)
+            self.openssl(f"req -x509 -new -key {name}.key -subj /CN={name} -days 30 -out {name}.crt "
+                         "-addext keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
+        for name, days in (("srv", 30), ("dev", 30), ("new", 30), ("old", 0)):
+            self.key(name if name != "old" else "new", name)
+            self.openssl(f"x509 -req -in {name}.csr -CA root.crt -CAkey root.key -CAcreateserial -days {days} "
+                         f"-extfile ee.ext -out {name}.crt")  # fmt: skip
+
+    def key(self, name, request=None):
+        if not (self.folder / f"{name}.key").exists():
+            self.openssl(f"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:prime256v1 -out {name}.key")
+        self.openssl(f"req -new -key {name}.key -subj /CN={name} -out {request or name}.csr")
+
+    def openssl(self, words):
+        subprocess.run(["openssl", *words.split()], cwd=self.folder, check=True, capture_output=True)
+
+    def serve(self, options):
+        """Start the mock server; returns (process, port)."""
+        words = ["openssl", "cmp", "-config", "", *SERVER.split(), *options.split()]
+        process = subprocess.Popen(
+            words, cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        for line in process.stdout:
+            if line.startswith("ACCEPT"):
+                return process, int(line.split()[1].rpartition(":")[2])
+        raise AssertionError("the server did not start")
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    return Pki(tmp_path_factory.mktemp("pki"))
+
+
+def enrol(pki, server, client):
+    """Run one enrolment for the key new.key; returns (exit status, JSON object, stderr, output folder)."""
+    process, port = pki.serve(server)
+    try:
+        out = pki.folder / f"out{port}"
+        options = shlex.split(client.format(**SHORT))
+        path = [] if "--path" in options else ["--path", "pkix/"]
+        done = subprocess.run(
+            [*CERTLET, "--server", f"http://127.0.0.1:{port}", *path, "--subject", "/CN=new", "--newkey", "new.key",
+             "--out", out, "--json", *options],
+            cwd=pki.folder, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    return done.returncode, json.loads(done.stdout), done.stderr, out
+
+
+def confirmations(out):
+    """The statuses of all certConf messages that the board sent, None for accepted."""
+    found = []
+    for file in sorted(out.glob("transcript/*-req.der")):
+        message, rest = decoder.decode(file.read_bytes(), asn1Spec=rfc9480.PKIMessage())
+        assert not rest
+        if message["body"].getName() == "certConf":
+            info = message["body"]["certConf"][0]["statusInfo"]
+            found.append(int(info["status"]) if info.isValue else None)
+    return found
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row["description"] for row in ROWS])
+def test_row(pki, row):
+    status, report, errors, out = enrol(pki, row["server"], row["client"])
+    assert (status, report["error_code"] or "") == (int(row["exit"]), int(row["code"]) if row["code"] else ""), errors
+    assert report["ok"] == (status == 0)
+    assert len(list(out.glob("transcript/*-req.der"))) == int(row["sent"])
+    if status == 0:
+        assert (out / "cert.pem").read_bytes() and (out / "chain.pem").read_bytes()
+        assert (out / "key.pem").stat().st_mode & 0o777 == 0o600
+        assert (out / "flash" / "certlet" / "active.rec").exists()
+        assert confirmations(out) == [None] * (int(row["sent"]) - 1)
+        pki.openssl(f"verify -CAfile root.crt -untrusted {out}/chain.pem {out}/cert.pem")
+    else:
+        assert len(errors.splitlines()) == 1 and row["output"] in errors, errors
+        assert sorted(p.name for p in out.iterdir()) == ["flash", "transcript"]
+        assert not list((out / "flash").rglob("*.rec"))
+        assert confirmations(out) == [CERT_CONF_REJECTED] * (int(row["sent"]) - 1)
+
+
+def test_bytes_on_the_wire(pki):
+    """No more than OpenSSL's own client sends: 942 bytes with HTTP headers, one round trip with implicitConfirm."""
+    mac = "{mac} --trusted root.crt --iterations 500"
+    _, report, _, _ = enrol(pki, "", mac)
+    assert report["ok"] and report["bytes_up"] <= 942 and report["round_trips"] == 2, report
+    _, report, _, _ = enrol(pki, "-grant_implicitconf", mac + " --implicit-confirm")
+    assert report["ok"] and report["bytes_up"] <= 574 and report["round_trips"] == 1, report
