@@ -12,7 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from .authority import Authority
-from .store import Store, StoreError
+from .faults import StoreError
+from .store import Store
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from sqlalchemy import ForeignKey, create_engine, event, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from .authority import write_private
+from .faults import StoreError
 
 _KEEP = 86_400  # seconds a finished transaction is remembered, for repeated messages
 
@@ -71,10 +72,6 @@ class Transaction(Base):
     state: Mapped[str]
     deadline: Mapped[int]
     serial: Mapped[str | None] = mapped_column(ForeignKey("certificate.serial"))
-
-
-class StoreError(Exception):
-    """The state folder cannot serve; the text is one line for the operator."""
 
 
 def public_key_digest(key: CertificatePublicKeyTypes) -> bytes:

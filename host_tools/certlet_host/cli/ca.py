@@ -11,16 +11,18 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
 from certlet_host import exits
+from certlet_host.ca.faults import StoreError
 from certlet_host.ca.provoke import PROVOCATIONS, Provoke, parse
-from certlet_host.ca.state import State, open_state
-from certlet_host.ca.store import StoreError, new_secret
+
+if TYPE_CHECKING:
+    from certlet_host.ca.state import State
 
 _MIN_SECRET, _MAX_SECRET = 16, 128
 
@@ -28,6 +30,13 @@ _MIN_SECRET, _MAX_SECRET = 16, 128
 @click.group()
 def ca() -> None:
     """A lab CA for boards on the bench: CMP over HTTP on 127.0.0.1. Not for production."""
+
+
+def _open(folder: Path, **options: int) -> State:
+    """Imported late: the database takes longer to load than most commands take to run."""
+    from certlet_host.ca.state import open_state
+
+    return open_state(folder, **options)
 
 
 def _one_line(verb: Callable[..., None]) -> Callable[..., None]:
@@ -82,7 +91,7 @@ def run(
 
     logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("certlet.ca").setLevel(logging.INFO)
-    state = open_state(folder, default_days=days, max_days=max_days)
+    state = _open(folder, default_days=days, max_days=max_days)
     responder = Responder(
         state, provoke=provoke, implicit_confirm=implicit_confirm, send_root=send_root, confirm_seconds=confirm_seconds
     )
@@ -114,8 +123,10 @@ def secret(folder: Path, reference: str, out: Path | None, source: Any, reusable
         raise click.UsageError("give either --out FILE or --from FILE")
     if not 1 <= len(reference.encode()) <= 64:
         raise click.UsageError("the reference must be 1 to 64 bytes long")
+    from certlet_host.ca.store import new_secret
+
     value = new_secret() if source is None else _given_secret(source)
-    state = open_state(folder)
+    state = _open(folder)
     if out is not None:
         # Before the database: a secret that nobody holds is worse than a file that serves nothing.
         _write_secret(out, value)
@@ -155,7 +166,7 @@ def _write_secret(file: Path, value: bytes) -> None:
 @_one_line
 def trust(folder: Path, pem: Any) -> None:
     """Let signers of requests chain to the certificates in a PEM file; a running CA takes them at once."""
-    for subject in open_state(folder).trust(pem.read(1 << 20)):
+    for subject in _open(folder).trust(pem.read(1 << 20)):
         print(f"trusted: {subject}")
 
 
@@ -167,7 +178,7 @@ def list_issued(folder: Path, as_json: bool) -> None:
     """List the certificates that were issued, with their status."""
     if not (folder / "ca.sqlite").exists():
         raise StoreError(f"{folder} is no state folder of a lab CA")
-    state: State = open_state(folder)
+    state = _open(folder)
     rows = state.store.certificates()
     state.store.close()
     if as_json:
