@@ -89,8 +89,9 @@ def enrol(run, transport, store, now, on_event=None):
     """Drive the transaction `run` to its end; returns the new active Identity.
 
     `now()` gives seconds since 1970 or None; `on_event(name, value, octets)` hears of "sent" and "received" with the
-    number of the body (None if unreadable) and the message, before anything of it is checked, and of "saved" with the record's name. On any error the active identity is
-    what it was. A certificate that came but could not be confirmed for lack of a connection is kept as `pending`.
+    number of the body (None if unreadable) and the message, before anything of it is checked, and of "saved" with the
+    record's name. On any error the active identity is what it was. A certificate that came but could not be confirmed
+    for lack of a connection is kept as `pending`.
     """
     on_event = on_event or _ignore
     try:

@@ -13,7 +13,7 @@
   backends          names of crypto backends, first choice first
   timeout           seconds for one exchange with the server, 1 to 600
   limit             octets of the longest reply, 1024 to 65536
-  folder            where the store lives
+  folder            where the store lives; never "certlet": a folder of that name hides the package
 """
 
 import json
@@ -106,6 +106,10 @@ def _recipient(value):
     return value is None or _name(value)
 
 
+def _folder(value):
+    return _text(1, 64)(value) and value != "certlet"
+
+
 def _certificate(value):
     return isinstance(value, str) and "-----BEGIN CERTIFICATE-----" in value and len(value) <= 8192
 
@@ -126,5 +130,5 @@ _TABLE = (  # key, default, is the value good?
     ("backends", ["soft"], _list_of(_text(1, 32), 1)),
     ("timeout", 15, _number(1, 600)),
     ("limit", 16384, _number(1024, 65536)),
-    ("folder", "certlet", _text(1, 64)),
+    ("folder", "identity", _folder),
 )

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from . import device
 from .credentials import Secret, Signature
 
-STORE = "certlet"  # folder of the records on the board's flash
+STORE = "identity"  # folder of the records on the board's flash; one named "certlet" would hide the package
 Events = Callable[[dict], None]
 
 

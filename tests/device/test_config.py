@@ -22,7 +22,7 @@ DEFAULTS = {
     "backends": ["soft"],
     "timeout": 15,
     "limit": 16384,
-    "folder": "certlet",
+    "folder": "identity",
 }
 GOOD = (
     ("url", "https://[::1]:8443/.well-known/cmp"),
@@ -84,6 +84,7 @@ BAD = (
     ("limit", 1023),
     ("limit", 65537),
     ("folder", ""),
+    ("folder", "certlet"),
 )
 
 

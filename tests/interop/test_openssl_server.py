@@ -126,7 +126,7 @@ def test_row(pki, row):
     if status == 0:
         assert (out / "cert.pem").read_bytes() and (out / "chain.pem").read_bytes()
         assert (out / "key.pem").stat().st_mode & 0o777 == 0o600
-        assert (out / "flash" / "certlet" / "active.rec").exists()
+        assert (out / "flash" / "identity" / "active.rec").exists()
         assert confirmations(out) == [None] * (int(row["sent"]) - 1)
         pki.openssl(f"verify -CAfile root.crt -untrusted {out}/chain.pem {out}/cert.pem")
     else:

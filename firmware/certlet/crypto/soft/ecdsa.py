@@ -6,10 +6,10 @@ cannot be cleared: their copies vanish only when the heap is written over.
 
 from micropython import const
 
+from ...errors import BadSignature, CryptoError, Unsupported
 from . import p256
 from .entropy import random
 from .hashes import hmac, wipe
-from ...errors import BadSignature, CryptoError, Unsupported
 
 _CRYPTO_ALGORITHM = const(204)
 _CRYPTO_REFERENCE = const(205)
