@@ -22,7 +22,7 @@ RANGES = (
     (201, 249, "Cryptography"),
     (301, 349, "Certificates and chains"),
     (401, 449, "CMP"),
-    (601, 649, "HTTP and TLS"),
+    (601, 699, "Transports"),
     (701, 749, "Storage"),
     (801, 849, "Configuration and clock"),
     (901, 949, "Factory verbs"),

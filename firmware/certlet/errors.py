@@ -69,7 +69,7 @@ that a peer sent.
   902  FACTORY_EXPORT     a key may leave a simulated board only
   903  FACTORY_NO_IDENTITY  the board has no active identity
 
-  601  HTTP_URL           the URL is not http(s)://host[:port][/path], or holds user information or a fragment
+  601  URL_FORM           the URL is not scheme://host[:port][/path] of a fitting scheme, or holds more than that
   602  TLS_ANCHORS        https needs trust anchors, and one is missing or no certificate
   603  TLS_CLIENT         the certificate or key for TLS client authentication cannot be used
   611  HTTP_DNS           the host name has no address
@@ -86,6 +86,15 @@ that a peer sent.
   631  HTTP_STATUS        no message came back, but this HTTP status (detail)
   632  HTTP_TYPE          the HTTP status (detail) means success, yet no body of the protocol's type came
   633  HTTP_REDIRECT      the server points elsewhere (detail: HTTP status); redirects are not followed
+  641  COAP_FORMAT        no CoAP Content-Format is known for this type of content
+  642  COAP_UNREACHABLE   no datagram reaches the server; detail is the errno
+  643  COAP_TIMEOUT       no answer, or not all of it, came in time
+  644  COAP_RESET         the server rejected the request with a Reset
+  645  COAP_OPTION        the reply has a critical option (detail) that is unknown
+  646  COAP_BLOCK         the blocks of a transfer do not fit together
+  647  COAP_LIMIT         the reply exceeds the limit
+  648  COAP_STATUS        no message came back, but this response code (detail; 404 is 4.04)
+  649  COAP_TYPE          the response code (detail) means success, yet no body of the protocol's type came
 
   701  STORE_NAME         a record name is empty, too long, or has other characters than a-z, 0-9, _ and -
   702  STORE_SIZE         a record would exceed the store's limit

@@ -1,7 +1,8 @@
 """URLs: what the HTTP client makes of one, and what it refuses; the rest of it is in tests/host/test_http.py."""
 
 from certlet.errors import ConfigError
-from certlet.transport.http import Http, _split
+from certlet.transport.http import Http
+from certlet.transport.url import split
 from support import raises
 
 GOOD = (  # URL; TLS, host, port, Host field, request target
@@ -53,7 +54,8 @@ BAD = (
 
 def test_url():
     for url, expected in GOOD:
-        assert _split(url) == expected, url
+        scheme, host, port, authority, target = split(url, {"http": 80, "https": 443})
+        assert (scheme == "https", host, port, authority, target) == expected, url
 
 
 def test_bad_url():

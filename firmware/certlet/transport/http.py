@@ -12,9 +12,9 @@ and SCEP recognise them by their transactionID.
 from micropython import const
 
 from ..errors import ConfigError, TransportError
+from .url import split
 from .wire import Wire
 
-_HTTP_URL = const(601)
 _TLS_ANCHORS = const(602)
 _HTTP_CLOSED = const(614)
 _HTTP_STATUS_LINE = const(621)
@@ -28,8 +28,6 @@ _HTTP_REDIRECT = const(633)
 
 _OVERHEAD = const(16384)  # bytes of one reply that are not body: status lines, headers, chunk sizes, trailers
 
-_HOST = "abcdefghijklmnopqrstuvwxyz0123456789.-_"
-
 
 class Http:
     """Posts messages of one content type to one URL.
@@ -40,11 +38,12 @@ class Http:
     authentication, on MicroPython only. `timeout` is in seconds for one whole exchange, `limit` in bytes of a reply's
     body. `sent` and `received` count bytes inside TCP or TLS, HTTP headers included; `trips` counts POSTs.
 
-    Raises ConfigError HTTP_URL, TLS_ANCHORS.
+    Raises ConfigError URL_FORM, TLS_ANCHORS.
     """
 
     def __init__(self, url, content_type, anchors=(), timeout=15, limit=16384, client=None):
-        tls, host, port, authority, target = _split(url)
+        scheme, host, port, authority, target = split(url, {"http": 80, "https": 443})
+        tls = scheme == "https"
         if tls and not anchors:
             raise ConfigError(_TLS_ANCHORS)
         self._wire = Wire(host, port, (anchors, client) if tls else None)
@@ -198,27 +197,3 @@ def _number(text, base, code):
             raise TransportError(code)
         number = number * base + digit
     return number
-
-
-def _split(url):
-    """Return (tls, host, port, authority, request target) of `url`; raise HTTP_URL."""
-    scheme, _, rest = url.partition("://")
-    scheme = scheme.lower()
-    authority, _, path = rest.partition("/")
-    if "?" in authority:
-        authority, _, path = rest.partition("?")
-        path = "?" + path
-    if authority.startswith("["):
-        host, good, port = authority[1:].partition("]")
-        allowed = "0123456789abcdef:."
-    else:
-        host = authority.partition(":")[0]
-        good, port = True, authority[len(host) :]
-        allowed = _HOST
-    default = {"http": ":80", "https": ":443"}.get(scheme)
-    port = port or default or ""
-    good = good and default and host and all(c in allowed for c in host.lower())
-    good = good and port[0] == ":" and 2 <= len(port) <= 6 and all(c in "0123456789" for c in port[1:])
-    if not (good and 0 < int(port[1:]) < 65536 and all("!" <= c <= "~" and c != "#" for c in path)):
-        raise ConfigError(_HTTP_URL)
-    return scheme == "https", host, int(port[1:]), authority, "/" + path

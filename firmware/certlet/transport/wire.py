@@ -4,11 +4,10 @@ Sockets are non-blocking and every wait ends at the deadline, TLS handshakes inc
 its reach. TLS always demands a certificate for the host name under one of the given anchors: there is no other mode.
 """
 
-import time
-
 from micropython import const
 
 from ..errors import ConfigError, TransportError
+from .ticks import ticks_diff, ticks_ms
 
 _TLS_ANCHORS = const(602)
 _TLS_CLIENT = const(603)
@@ -24,18 +23,6 @@ _INPUT = const(512)  # bytes read from the socket at once
 _LINE = const(256)  # bytes kept of a line; what we look for is shorter, the rest of a long line is skipped
 _POLLIN = const(1)  # select's, alike on every platform with poll()
 _POLLOUT = const(4)
-
-try:
-    from time import ticks_diff, ticks_ms
-except ImportError:  # CPython
-
-    def ticks_ms():
-        """Return milliseconds of a clock that never jumps."""
-        return int(time.monotonic() * 1000)
-
-    def ticks_diff(end, start):
-        """Return the milliseconds from `start` to `end`."""
-        return end - start
 
 
 class Wire:
