@@ -1,0 +1,1 @@
+"""Firmware images: MicroPython with certlet frozen in. `python -m certlet_host.image` is the command."""
