@@ -1,6 +1,6 @@
 """Compute the constant tables of `certlet/crypto/soft` from their definitions.
 
-    python firmware/tools/crypto_tables.py      writes p256_table.py and sha512_table.py
+    python firmware/tools/crypto_tables.py      writes p256_table.py, ed25519_table.py and sha512_table.py
 
 The tables are checked in; `tests/host/test_crypto_tables.py` fails when they are not what this script computes.
 The arithmetic here is the textbook's (affine points, integer roots) and shares nothing with the device's.
@@ -21,7 +21,15 @@ G: Point = (
     0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
 )
 
-# The comb of p256.py: 260 bits as 5 teeth that are 52 bits apart, in 2 halves of 26 columns.
+# edwards25519: RFC 8032, 5.1
+P25519 = 2**255 - 19
+D25519 = -121665 * pow(121666, -1, P25519) % P25519
+B25519: Point = (
+    15112221349535400772501151409588531511454012693041857206046113283949847762202,
+    46316835694926478169428394003475163141307993866256225615783033603165251855960,
+)
+
+# The combs of p256.py and ed25519.py: 260 bits as 5 teeth that are 52 bits apart; P-256 in 2 halves of 26 columns.
 TEETH = 5
 SPACING = 52
 COLUMNS = 26
@@ -47,18 +55,44 @@ def multiply(k: int, point: Point) -> Point:
     return result
 
 
-def comb_entry(half: int, index: int) -> Point:
-    """G * 2^(26 half) * (2^208 + sum of +-2^(52 tooth)), the sign of tooth 0..3 being bit `tooth` of the index."""
+def comb_scalar(index: int) -> int:
+    """2^208 + sum of +-2^(52 tooth), the sign of tooth 0..3 being bit `tooth` of the index."""
     scalar = 1 << (TEETH - 1) * SPACING
     for tooth in range(TEETH - 1):
         scalar += (1 if index >> tooth & 1 else -1) << tooth * SPACING
-    return multiply(scalar << half * COLUMNS, G)
+    return scalar
+
+
+def octets(*numbers: int) -> bytes:
+    """Numbers of 32 octets, big-endian."""
+    return b"".join(number.to_bytes(32, "big") for number in numbers)
 
 
 def comb_table() -> bytes:
-    """2 halves of 16 points, each x | y, 32 octets big-endian."""
-    entries = [comb_entry(half, index) for half in range(2) for index in range(1 << TEETH - 1)]
-    return b"".join(x.to_bytes(32, "big") + y.to_bytes(32, "big") for x, y in entries)
+    """2 halves of 16 points of P-256, each x | y, those of the second half times 2^26."""
+    scalars = [comb_scalar(index) << half * COLUMNS for half in range(2) for index in range(1 << TEETH - 1)]
+    return b"".join(octets(*multiply(scalar, G)) for scalar in scalars)
+
+
+def edwards_add(a: Point, b: Point) -> Point:
+    """Affine sum on edwards25519 (RFC 8032, 5.1.4 without the shared denominators)."""
+    product = D25519 * a[0] * b[0] * a[1] * b[1]
+    x = (a[0] * b[1] + b[0] * a[1]) * pow(1 + product, -1, P25519)
+    y = (a[1] * b[1] + a[0] * b[0]) * pow(1 - product, -1, P25519)
+    return x % P25519, y % P25519
+
+
+def edwards_comb() -> bytes:
+    """16 points of edwards25519, each y - x | y + x | 2 d x y modulo p."""
+    table = b""
+    for index in range(1 << TEETH - 1):
+        x, y = 0, 1
+        for bit in bin(comb_scalar(index))[2:]:
+            x, y = edwards_add((x, y), (x, y))
+            if bit == "1":
+                x, y = edwards_add((x, y), B25519)
+        table += octets((y - x) % P25519, (y + x) % P25519, 2 * D25519 * x * y % P25519)
+    return table
 
 
 def primes(count: int) -> list[int]:
@@ -98,9 +132,11 @@ def render() -> dict[str, str]:
     made = "Made by firmware/tools/crypto_tables.py."
     p256 = f'"""P-256: the signed comb of the base point, see `p256.base`. {made}"""\n\n'
     sha512 = f'"""SHA-384 and SHA-512 (FIPS 180-4): round constants, initial values. {made}"""\n\n'
+    ed25519 = f'"""Ed25519: the signed comb of the base point, see `ed25519._column`. {made}"""\n\n'
     first = primes(80)
     return {
         "p256_table.py": p256 + literal("COMB", comb_table()),
+        "ed25519_table.py": ed25519 + literal("COMB", edwards_comb()),
         "sha512_table.py": sha512
         + literal("K", root_fractions(first, 3))
         + literal("SHA512", root_fractions(first[:8], 2))

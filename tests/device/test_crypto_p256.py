@@ -1,7 +1,7 @@
 """P-256 keys, ECDSA and ECDH of the software backend: published vectors, and what must be refused."""
 
 from certlet.crypto import soft
-from certlet.crypto.soft import ecdsa, p256
+from certlet.crypto.soft import curve, ecdsa, p256
 from certlet.errors import BadSignature, CryptoError, Unsupported
 from support import raises, vectors
 
@@ -120,9 +120,9 @@ def _point_from(x):
 def _sum(a, b):
     # Affine addition by the school's formulas.
     if a == b:
-        slope = (3 * a[0] * a[0] - 3) * p256.invert(2 * a[1] % _P, _P)
+        slope = (3 * a[0] * a[0] - 3) * curve.invert(2 * a[1] % _P, _P)
     else:
-        slope = (b[1] - a[1]) * p256.invert((b[0] - a[0]) % _P, _P)
+        slope = (b[1] - a[1]) * curve.invert((b[0] - a[0]) % _P, _P)
     x = (slope * slope - a[0] - b[0]) % _P
     return x, (slope * (a[0] - x) - a[1]) % _P
 
@@ -151,13 +151,13 @@ def test_scalars_that_meet_a_table_entry():
 def test_additions_of_equal_points():
     double = _sum((_GX, _GY), (_GX, _GY))
     infinity = (_GX, _GY, 0)
-    assert p256._affine(*p256._add_affine(_GX, _GY, 1, _GX, _GY)) == double
-    assert p256._affine(*p256._add(_GX, _GY, 1, _GX, _GY, 1, 1, 1)) == double
-    assert p256._add_affine(_GX, _GY, 1, _GX, _P - _GY)[2] == 0
-    assert p256._add(_GX, _GY, 1, _GX, _P - _GY, 1, 1, 1)[2] == 0
-    assert p256._add_affine(*infinity, _GX, _GY) == (_GX, _GY, 1)
-    assert p256._add(*infinity, _GX, _GY, 1, 1, 1) == (_GX, _GY, 1)
-    assert p256._double(*infinity, 3)[2] == 0
+    assert curve.affine(*curve.add_affine(_GX, _GY, 1, _GX, _GY, _P), _P) == double
+    assert curve.affine(*curve.add(_GX, _GY, 1, _GX, _GY, 1, 1, 1, _P), _P) == double
+    assert curve.add_affine(_GX, _GY, 1, _GX, _P - _GY, _P)[2] == 0
+    assert curve.add(_GX, _GY, 1, _GX, _P - _GY, 1, 1, 1, _P)[2] == 0
+    assert curve.add_affine(*infinity, _GX, _GY, _P) == (_GX, _GY, 1)
+    assert curve.add(*infinity, _GX, _GY, 1, 1, 1, _P) == (_GX, _GY, 1)
+    assert curve.double(*infinity, 3, _P)[2] == 0
 
 
 def test_masks_do_not_show():
@@ -189,7 +189,7 @@ def test_r_stands_for_x_beyond_n():
     x, y = _point_from(_N + 1)
     r = x - _N
     assert x < _P
-    public = p256.encode(*p256.multiply(5 * p256.invert(r, _N) % _N, x, y, _MASK))
+    public = p256.encode(*p256.multiply(5 * curve.invert(r, _N) % _N, x, y, _MASK))
     soft.verify("p256", public, _octets(r) + _octets(5), bytes(32))
     raises(BadSignature, 211, soft.verify, "p256", public, _octets(r + 1) + _octets(5), bytes(32))
     raises(BadSignature, 211, soft.verify, "p256", public, _octets(x) + _octets(5), bytes(32))
@@ -298,7 +298,8 @@ _BAD_REFS = (
     (206, b"soft:p256:" + bytes(32)),
     (206, b"soft:p256:" + _octets(_N)),
     (206, b"soft:p256:" + b"\xff" * 32),
-    (205, b"soft:p384:" + b"\x01" * 32),
+    (206, b"soft:p384:" + b"\x01" * 32),
+    (205, b"soft:p521:" + b"\x01" * 66),
     (205, b"soft:p256"),
     (205, b"soft"),
     (205, b""),
@@ -312,9 +313,9 @@ def test_bad_references():
 
 
 def test_unknown_algorithms():
-    raises(Unsupported, 204, soft.generate, "p384")
+    raises(Unsupported, 204, soft.generate, "p521")
     raises(Unsupported, 204, soft.generate, "")
-    raises(Unsupported, 204, soft.verify, "rsa", _G, bytes(64), bytes(32))
+    raises(Unsupported, 204, soft.verify, "p521", _G, bytes(64), bytes(32))
 
 
 def test_references_load_the_same_key():
@@ -346,16 +347,16 @@ def test_wiped_keys_do_nothing():
 
 
 def test_a_result_off_the_curve_is_not_released():
-    raises(CryptoError, 212, p256._affine, _GX, _GY + 1, 1)
+    raises(CryptoError, 212, p256._released, _GX, _GY + 1, 1)
 
 
 def test_a_faulty_inverse_is_not_released():
-    invert = p256.invert
+    invert = ecdsa.invert
     key = _key(7)
     key.public()
-    p256.invert = lambda a, m: invert(a, m) ^ (m == _N)
+    ecdsa.invert = lambda a, m: invert(a, m) ^ (m == _N)
     try:
         raises(CryptoError, 212, key.sign, b"\x05" * 32)
     finally:
-        p256.invert = invert
+        ecdsa.invert = invert
     assert ecdsa.Key(_octets(7)).sign(b"\x05" * 32) == key.sign(b"\x05" * 32)

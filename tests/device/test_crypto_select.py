@@ -7,7 +7,9 @@ from certlet.crypto.soft import entropy
 from certlet.errors import ConfigError, CryptoError, Unsupported
 from support import raises
 
-_ALL = ("random", "sha1", "sha256", "sha384", "sha512", "aes_cbc", "p256", "p256_verify")
+_REQUIRED = ("random", "sha1", "sha256", "sha384", "sha512", "aes_cbc", "p256", "p256_verify")
+_OPTIONAL = ("aes_wrap", "p384", "p384_verify", "ed25519", "ed25519_verify", "rsa", "rsa_verify")
+_ALL = _REQUIRED + _OPTIONAL
 
 
 class _Backend:
@@ -90,9 +92,28 @@ def test_unknown_backends():
 
 def test_missing_capabilities():
     assert raises(ConfigError, 203, crypto.select, ()).detail == "random"
-    for i in range(len(_ALL)):
-        chip = _Backend("chip", _ALL[:i] + _ALL[i + 1 :])
-        assert raises(ConfigError, 203, _selected, ("chip",), chip).detail == _ALL[i]
+    for i in range(len(_REQUIRED)):
+        chip = _Backend("chip", _REQUIRED[:i] + _REQUIRED[i + 1 :] + _OPTIONAL)
+        assert raises(ConfigError, 203, _selected, ("chip",), chip).detail == _REQUIRED[i]
+
+
+def test_optional_capabilities_are_missed_at_use():
+    c = _selected(("chip",), _Backend("chip", _REQUIRED))
+    assert c.backends() == tuple([(capability, "chip") for capability in _REQUIRED])
+    for capability, function, args in (
+        ("aes_wrap", c.aes_wrap, (bytes(16), bytes(16))),
+        ("aes_wrap", c.aes_unwrap, (bytes(16), bytes(24))),
+        ("p384", c.generate, ("p384",)),
+        ("ed25519", c.generate, ("ed25519",)),
+        ("rsa", c.generate, ("rsa2048",)),
+        ("rsa", c.search, ("rsa2048",)),
+        ("p384_verify", c.verify, ("p384", b"", b"", b"")),
+        ("ed25519_verify", c.verify, ("ed25519", b"", b"", b"")),
+        ("rsa_verify", c.verify, ("rsa", b"", b"", b"")),
+        ("rsa_verify", c.verify, ("rsa-pss", b"", b"", b"")),
+        ("rsa_verify", c.encrypt, ("rsa", b"", b"")),
+    ):
+        assert raises(Unsupported, 204, function, *args).detail == capability
 
 
 def test_failed_self_tests():
@@ -106,9 +127,14 @@ def test_unknown_algorithms():
     raises(Unsupported, 204, c.digest, "md5", b"")
     raises(Unsupported, 204, c.digest, "p256", b"")
     raises(Unsupported, 204, c.hmac, "sha224", b"", b"")
-    raises(Unsupported, 204, c.generate, "rsa2048")
+    raises(Unsupported, 204, c.generate, "rsa1024")
+    raises(Unsupported, 204, c.generate, "rsa")
+    raises(Unsupported, 204, c.search, "rsa1024")
+    raises(Unsupported, 204, c.generate, "p521")
     raises(Unsupported, 204, c.generate, "sha256")
-    raises(Unsupported, 204, c.verify, "p384", b"", b"", b"")
+    raises(Unsupported, 204, c.verify, "p521", b"", b"", b"")
+    raises(Unsupported, 204, c.verify, "rsa-oaep", b"", b"", b"")
+    raises(Unsupported, 204, c.encrypt, "p256", b"", b"")
 
 
 def test_equal():

@@ -7,11 +7,17 @@ A backend is the module `certlet.crypto.<name>` with NAME (its own name), CAPS (
   sha1 sha256 sha384 sha512    digest, repeat_digest, hmac and pbkdf2 with that hash
   aes_cbc                      aes_cbc(key, iv, data, encrypt)
   p256                         generate(alg), load(ref)
-  p256_verify                  verify(alg, public, signature, digest)
+  p256_verify                  verify(alg, public, signature, digest, hash)
+and, where it has them,
+  aes_wrap                     aes_wrap(kek, data), aes_unwrap(kek, data)
+  p384 ed25519 rsa             generate(alg, progress), load(ref); for rsa search(alg, state)
+  p384_verify ed25519_verify   verify
+  rsa_verify                   verify, encrypt(alg, public, data)
 
-Octet strings go in and out: a public key is the uncompressed point, a signature r | s. A key is an object of its
-backend with `alg`, `backend`, `ref`, `public()`, `sign(digest)`, `ecdh(public)`, `wipe()` and, in software only,
-`export()`.
+Octet strings go in and out. A public key is the uncompressed point, of Ed25519 the 32 octets of RFC 8032, of RSA the
+exponent in 4 octets and the modulus. A signature is r | s, of Ed25519 and RSA what their RFCs call so.
+A key is an object of its backend with `alg`, `backend`, `ref`, `public()`, `sign(digest, hash)`, `wipe()`, on a curve
+`ecdh(public)`, of RSA `decrypt(data, length)` and, in software only, `export()`.
 """
 
 from micropython import const
@@ -23,7 +29,8 @@ _CRYPTO_SELF_TEST = const(202)
 _CRYPTO_CAPABILITY = const(203)
 _CRYPTO_ALGORITHM = const(204)
 
-_CAPABILITIES = ("random", "sha1", "sha256", "sha384", "sha512", "aes_cbc", "p256", "p256_verify")
+_REQUIRED = ("random", "sha1", "sha256", "sha384", "sha512", "aes_cbc", "p256", "p256_verify")
+_OPTIONAL = ("aes_wrap", "p384", "p384_verify", "ed25519", "ed25519_verify", "rsa", "rsa_verify")
 
 
 def equal(a, b):
@@ -61,17 +68,19 @@ def _tested(name):
 def select(names=("soft",)):
     """The Crypto of these backends: each capability comes from the first that declares it.
 
-    An unknown name, a backend that fails its self-test and a capability that none declares are ConfigErrors.
+    An unknown name, a backend that fails its self-test and a required capability that none declares are ConfigErrors;
+    an optional one that none declares is Unsupported when it is used.
     """
     backends = [_tested(name) for name in names]
     table = {}
-    for capability in _CAPABILITIES:
+    for capability in _REQUIRED + _OPTIONAL:
         for backend in backends:
             if capability in backend.CAPS:
                 table[capability] = backend
                 break
         else:
-            raise ConfigError(_CRYPTO_CAPABILITY, capability)
+            if capability in _REQUIRED:
+                raise ConfigError(_CRYPTO_CAPABILITY, capability)
     return Crypto(backends, table)
 
 
@@ -89,7 +98,8 @@ class Crypto:
 
     def backends(self):
         """Who does what: a tuple of (capability, backend name)."""
-        return tuple([(capability, self._table[capability].NAME) for capability in _CAPABILITIES])
+        table = self._table
+        return tuple([(capability, table[capability].NAME) for capability in _REQUIRED + _OPTIONAL if capability in table])
 
     def random(self, n):
         """`n` random octets; CryptoError when the source is stuck."""
@@ -115,9 +125,29 @@ class Crypto:
         """AES-CBC of whole blocks without padding; a key of 16 or 32 octets, else CryptoError."""
         return self._find("aes_cbc").aes_cbc(key, iv, data, encrypt)
 
-    def generate(self, alg):
-        """A new key; alg "p256", else Unsupported."""
+    def aes_wrap(self, kek, data):
+        """AES key wrap (RFC 3394) of 16 or more octets, a multiple of 8."""
+        return self._find("aes_wrap").aes_wrap(kek, data)
+
+    def aes_unwrap(self, kek, data):
+        """What `aes_wrap` wrapped; CryptoError when the check value is wrong."""
+        return self._find("aes_wrap").aes_unwrap(kek, data)
+
+    def generate(self, alg, progress=None):
+        """A new key; alg "p256", "p384", "ed25519", "rsa2048", "rsa3072" or "rsa4096", else Unsupported.
+
+        RSA keys take long: `progress(done)` is called after each step of the search.
+        """
+        if alg[:3] == "rsa":
+            return self._find("rsa").generate(alg, progress)
         return self._find(alg).generate(alg)
+
+    def search(self, alg, state=b""):
+        """The search for an RSA key, to be gone through step by step: `step()` returns it when found, else None.
+
+        `state()` is what a later search goes on from, a secret.
+        """
+        return self._find("rsa").search(alg, state)
 
     def load(self, ref):
         """The key of a `ref`; the name before its first colon is the backend that made it."""
@@ -127,12 +157,20 @@ class Crypto:
                 return self._loaded[backend].load(ref)
         raise ConfigError(_CRYPTO_BACKEND)
 
-    def verify(self, alg, public, signature, digest):
-        """Return if the signature r | s over the digest is good, else BadSignature; CryptoError for a bad point."""
-        self._find(alg + "_verify").verify(alg, public, signature, digest)
+    def verify(self, alg, public, signature, digest, hash=None):
+        """Return if the signature over the digest is good, else BadSignature; CryptoError for a bad public key.
+
+        alg "p256", "p384", "ed25519" (whose `digest` is the whole message), "rsa" (PKCS#1 v1.5) or "rsa-pss" (with the
+        same hash in MGF1, and a salt as long as the digest); `hash` names the digest's hash where its length does not.
+        """
+        self._find(alg.split("-")[0] + "_verify").verify(alg, public, signature, digest, hash)
+
+    def encrypt(self, alg, public, data):
+        """`data` for the holder of a key; alg "rsa" (PKCS#1 v1.5)."""
+        return self._find(alg + "_verify").encrypt(alg, public, data)
 
     def ecdh(self, key, public):
-        """The shared secret of a key and a public point: the x-coordinate, 32 octets."""
+        """The shared secret of a key and a public point: the x-coordinate."""
         return key.ecdh(public)
 
     def equal(self, a, b):
