@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -72,6 +72,7 @@ _PROVOKE_HELP = f"Misbehave, to test clients; may be repeated. NAME is one of {'
 @ca.command()
 @_state
 @click.option("--port", type=click.IntRange(0, 65535), default=8829, show_default=True, help="0 takes a free port.")
+@click.option("--coap-port", type=click.IntRange(0, 65535), help="Answer CoAP too, at this UDP port; 0: a free one.")
 @click.option("--provoke", multiple=True, metavar="NAME[=VALUE]", callback=_provoke, help=_PROVOKE_HELP)
 @click.option("--implicit-confirm/--no-implicit-confirm", default=True, help="Grant implicitConfirm when asked.")
 @click.option("--send-root", is_flag=True, help="Put the root certificate into extraCerts of signed replies.")
@@ -79,11 +80,12 @@ _PROVOKE_HELP = f"Misbehave, to test clients; may be repeated. NAME is one of {'
               help="Time the client has for certConf.")
 @click.option("--days", type=click.IntRange(1, 1825), default=90, show_default=True, help="Validity by default.")
 @click.option("--max-days", type=click.IntRange(1, 1825), default=365, show_default=True, help="Longest validity.")
-@click.option("--ready-file", type=click.Path(dir_okay=False, path_type=Path), help="Gets the URL when the CA is up.")
+@click.option("--ready-file", type=click.Path(dir_okay=False, path_type=Path),
+              help="Gets the URL when the CA is up; a second line is that of CoAP.")
 @_one_line
 def run(
-    folder: Path, port: int, provoke: Provoke, implicit_confirm: bool, send_root: bool, confirm_seconds: int,
-    days: int, max_days: int, ready_file: Path | None,
+    folder: Path, port: int, coap_port: int | None, provoke: Provoke, implicit_confirm: bool, send_root: bool,
+    confirm_seconds: int, days: int, max_days: int, ready_file: Path | None,
 ) -> None:
     """Run the CA until it is interrupted."""
     from certlet_host.ca import http
@@ -97,14 +99,21 @@ def run(
     )
     listener = http.listen(port)
     url = f"http://{http.HOST}:{listener.getsockname()[1]}"
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
+        urls = [url]
+        if coap_port is not None:
+            from certlet_host.ca import coap
 
-    def started() -> None:
-        print(f"listening on {url} (paths /.well-known/cmp and /pkix/); root certificate {folder / 'root.pem'}")
-        sys.stdout.flush()
-        if ready_file is not None:
-            ready_file.write_text(url + "\n")
+            urls.append(f"coap://{coap.HOST}:{stack.enter_context(coap.serve(responder.exchange, coap_port))}")
 
-    with suppress(KeyboardInterrupt):
+        def started() -> None:
+            print(f"listening on {url} (paths /.well-known/cmp and /pkix/); root certificate {folder / 'root.pem'}")
+            for more in urls[1:]:
+                print(f"listening on {more} (path /.well-known/cmp)")
+            sys.stdout.flush()
+            if ready_file is not None:
+                ready_file.write_text("".join(line + "\n" for line in urls))
+
         http.server(responder, started).run(sockets=[listener])
     state.store.close()
 
