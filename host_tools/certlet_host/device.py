@@ -168,7 +168,7 @@ class SimBoard(Board):
         finally:
             os.close(slave)  # so the board's copy is the only one, and either end sees when the other is gone
         try:
-            super().__init__(_PtyTransport(master))
+            super().__init__(DescriptorTransport(master))
         except BaseException:
             self.close()
             raise
@@ -184,22 +184,22 @@ class SimBoard(Board):
         self._process.wait()
 
 
-class _PtyTransport(SerialTransport):
-    """mpremote over a pty that is open already: a port opened by its name cannot be the master's end."""
+class DescriptorTransport(SerialTransport):
+    """mpremote over a pty or socket that is open already: a port opened by its name cannot be the master's end."""
 
     def __init__(self, descriptor: int):
         self.in_raw_repl = False
         self.use_raw_paste = True
         self.device_name = "sim"
         self.mounted = False
-        self.serial = _Pty(descriptor)
+        self.serial = _Stream(descriptor)
         self.is_pty = True  # read_until() then waits in read() and does not poll
 
     def close(self) -> None:
         self.serial.close()
 
 
-class _Pty:
+class _Stream:
     """The part of pyserial's `Serial` that mpremote uses, over a file descriptor."""
 
     timeout = 1.0
@@ -253,18 +253,23 @@ def open_board(spec: str, folder: Path | None = None) -> Board:
     """Open the board that `spec` names; raise NoDevice.
 
     `sim` is a simulated board with its flash in `folder`, `sim:HEAP` one with so large a heap, e.g. `sim:200k`;
+    `pico-emu` is an emulated Raspberry Pi Pico, `pico-emu:FILE` one with another image than the built one;
     `port:DEVICE` is a board at a serial port.
     """
     kind, colon, rest = spec.partition(":")
     if kind == "sim" and folder is not None and (not colon or re.fullmatch(r"[1-9][0-9]{0,8}[km]?", rest)):
         return SimBoard(folder, heap=rest or None)
+    if kind == "pico-emu" and folder is not None:
+        from .emulator import PicoEmulator
+
+        return PicoEmulator(folder, image=Path(rest) if rest else None)
     if kind == "port" and rest:
         try:
             transport = SerialTransport(rest, timeout=1)
         except (TransportError, OSError, ValueError):
             raise NoDevice(f"{rest} cannot be opened; nothing was done; see that it is connected and free") from None
         return Board(transport)
-    raise NoDevice(f"{spec} names no board; nothing was done; use sim, sim:HEAP or port:DEVICE")
+    raise NoDevice(f"{spec} names no board; nothing was done; use sim, sim:HEAP, pico-emu or port:DEVICE")
 
 
 def call(

@@ -57,6 +57,7 @@ def missing_packages() -> list[str]:
 def _compiler_finds(library: str) -> bool:
     found = subprocess.run(
         ["arm-none-eabi-gcc", "-mcpu=cortex-m0plus", "-mthumb", f"-print-file-name={library}"],
+        check=False,
         capture_output=True,
         text=True,
     )
@@ -155,7 +156,8 @@ def _compile(jobs: int, say: Callable[[str], None]) -> None:
         say(f"{name} ..")
         log = _WORK / f"{name}.log"
         with log.open("wb") as file:
-            if subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment).returncode:
+            done = subprocess.run(command, check=False, stdout=file, stderr=subprocess.STDOUT, env=environment)
+            if done.returncode:
                 where = log.relative_to(ROOT)
                 raise ImageError(f"{name} failed; the image of before, if any, is unchanged; the reason is in {where}")
 
@@ -186,7 +188,8 @@ def _publish(inputs: str) -> dict:
 
 def _symbols(elf: Path) -> dict[str, int]:
     listed = subprocess.run(["arm-none-eabi-nm", elf], capture_output=True, text=True, check=True).stdout
-    return {name: int(address, 16) for address, _, name in (line.split() for line in listed.splitlines() if line[0] != " ")}
+    defined = (line.split() for line in listed.splitlines() if not line.startswith(" "))
+    return {name: int(address, 16) for address, _, name in defined}
 
 
 def _frozen(folder: Path, package: str) -> int:

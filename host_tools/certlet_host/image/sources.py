@@ -1,4 +1,4 @@
-"""The sources of an RPI_PICO image: files of the Debian archive, pinned by their SHA-256, from the machine's own mirror."""
+"""The sources of an RPI_PICO image: files of the Debian archive, pinned by SHA-256, from the machine's own mirror."""
 
 import hashlib
 import shutil
@@ -47,9 +47,8 @@ def mirror() -> str:
     """Return the URL of the Debian archive that this machine installs from; ImageError if there is none."""
     with tempfile.TemporaryDirectory() as empty:
         try:
-            listed = subprocess.run(
-                ["apt-get", "update", "--print-uris", f"-oDir::State::Lists={empty}"], capture_output=True, text=True
-            ).stdout
+            command = ["apt-get", "update", "--print-uris", f"-oDir::State::Lists={empty}"]
+            listed = subprocess.run(command, check=False, capture_output=True, text=True).stdout
         except FileNotFoundError:
             listed = ""
     for line in listed.splitlines():
@@ -69,6 +68,7 @@ def fetch(source: Source, folder: Path, find_mirror: Callable[[], str] = mirror)
     try:
         done = subprocess.run(
             [_APT_HELPER, "download-file", url, file.name, f"SHA256:{source.sha256}"],
+            check=False,
             cwd=folder,
             capture_output=True,
             text=True,

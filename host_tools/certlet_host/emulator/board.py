@@ -1,0 +1,74 @@
+"""The board `pico-emu`."""
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..device import Board, NoDevice
+from ..device import DescriptorTransport as Transport
+from ..image import pico
+from .machine import EmulatorError, Machine
+
+FLASH = "pico-flash.img"
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The chip's own time: microseconds since it was switched on, and cycles in which the core was at work."""
+
+    cycles: int
+    micros: int
+
+    def milliseconds(self, since: "Clock", megahertz: int = 125) -> float:
+        """Return the working time since an earlier reading, at a clock of so many MHz."""
+        return (self.cycles - since.cycles) / megahertz / 1000
+
+
+class PicoEmulator(Board):
+    """A Raspberry Pi Pico in the emulator; `folder` keeps its flash when it is switched off.
+
+    `image` is the UF2 file that it boots, otherwise what `make firmware-pico` built. `seed`: see `Machine`.
+    """
+
+    def __init__(self, folder: Path, image: Path | None = None, seed: int | None = None):
+        image = image or pico.IMAGE
+        if not image.is_file():
+            raise NoDevice(f"{image} is absent; nothing was started; build it by make firmware-pico")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ours, its = socket.socketpair()
+        try:
+            self._machine = Machine(image, folder / FLASH, its, seed)
+        except EmulatorError as error:
+            ours.close()
+            raise NoDevice(str(error)) from None
+        except OSError as error:
+            ours.close()
+            raise NoDevice(f"{error.filename}: {error.strerror}; nothing was started") from None
+        finally:
+            its.close()  # so the chip's copy is the only one, and either end sees when the other is gone
+        try:
+            super().__init__(Transport(os.dup(ours.fileno())))
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            ours.close()
+
+    @property
+    def pid(self) -> int:
+        """The process of the emulator."""
+        return self._machine.pid
+
+    def clock(self) -> Clock:
+        """Return the chip's time."""
+        try:
+            reading = self._machine.clock()
+        except EmulatorError as error:
+            raise NoDevice(str(error)) from None
+        return Clock(int(reading["cycles"]), int(reading["nanos"] // 1000))
+
+    def close(self) -> None:
+        """Switch the board off, as a power cut would."""
+        super().close()
+        self._machine.close()
