@@ -6,12 +6,8 @@ the socket. After its last entry the server closes the connection, or with WAIT 
 
 import datetime
 import ipaddress
-import json
-import os
-import runpy
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -21,10 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from certlet_host import micropython
+from host.runtimes import BOTH, on_unix
 
-HERE = Path(__file__).resolve().parent
-FIRMWARE = HERE.parent.parent / "firmware"
 TYPE = "application/pkixcmp"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/pkixcmp\r\n"
 WAIT = None
@@ -131,24 +125,7 @@ def length(request: bytes) -> int:
     return int(request.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
 
 
-def on_cpython(job: dict) -> dict:
-    return runpy.run_path(str(HERE / "post.py"))["run"](job)
-
-
-def on_unix(job: dict) -> dict:
-    done = subprocess.run(
-        [micropython.find(), "-X", "heapsize=256k", HERE / "post.py"],
-        input=json.dumps(job).encode() + b"\n",
-        env={**os.environ, "MICROPYPATH": f"{FIRMWARE}{os.pathsep}.frozen"},
-        capture_output=True,
-        timeout=30,
-        check=False,
-    )
-    assert done.returncode == 0, (done.stdout + done.stderr).decode()
-    return json.loads(done.stdout)
-
-
-@pytest.fixture(params=[on_cpython, on_unix], ids=["cpython", "unix"])
+@pytest.fixture(**BOTH)
 def post(request):
     return request.param
 

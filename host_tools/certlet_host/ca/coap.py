@@ -48,10 +48,8 @@ def _code(status: int) -> aiocoap.Code:
     """The response code that comes nearest to an HTTP status; 2.05 is success."""
     if status == 200:
         return aiocoap.CONTENT
-    try:
-        return aiocoap.Code(status // 100 << 5 | status % 100)
-    except ValueError:
-        return aiocoap.BAD_REQUEST if status < 500 else aiocoap.INTERNAL_SERVER_ERROR
+    detail = status % 100
+    return aiocoap.Code(status // 100 << 5 | (detail if detail < 32 else 0))
 
 
 @contextmanager
