@@ -39,7 +39,7 @@ def test_secret_shows_nowhere(tmp_path, caplog):
     assert answer.is_maced(CANARY)
     assert Answer(responder.respond(wish.confirm(answer))).kind == "pkiconf"
     assert Answer(responder.respond(Ask(secret=CANARY + b"x").message())).outcome == "error badMessageCheck"
-    peer = responder._authenticate(parse_message(wish.message()))
+    peer = responder._authenticator.authenticate(parse_message(wish.message()))
     shown = [repr(thing) for thing in (state, state.store, state.authority, responder, peer, peer.mac)]
     dump = "\n".join(sqlite3.connect(tmp_path / "ca.sqlite").iterdump())
     for text in [dump, caplog.text, *shown]:

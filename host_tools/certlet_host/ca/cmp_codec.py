@@ -7,77 +7,22 @@ their parts, and only then are the parts decoded.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from pyasn1.codec.der import decoder, encoder
 from pyasn1.error import PyAsn1Error
-from pyasn1.type import namedtype, tag, univ, useful
-from pyasn1_alt_modules import rfc5280, rfc9480
+from pyasn1.type import univ
 
-from .status import FAILURES, Refused
+from . import der
+from .cmp_schema import BODIES, HEADER, MESSAGE, PROFILE_NAMES, explicit
+from .der import NULL
+from .status import Refused
 
-NULL = b"\x05\x00"
+IMPLICIT_CONFIRM = "1.3.6.1.5.5.7.4.13"
+CERT_PROFILE = "1.3.6.1.5.5.7.4.21"
 NULL_DN = bytes.fromhex("a4023000")  # GeneralName directoryName with an empty RDNSequence
-
-
-def _context(number: int) -> tag.Tag:
-    return tag.Tag(tag.tagClassContext, tag.tagFormatConstructed, number)
-
-
-class _Anys(univ.SequenceOf):
-    componentType = univ.Any()
-
-
-class _Message(univ.Sequence):
-    """PKIMessage ::= SEQUENCE { header, body, protection [0] OPTIONAL, extraCerts [1] OPTIONAL }."""
-
-    componentType = namedtype.NamedTypes(
-        namedtype.NamedType("header", univ.Any()),
-        namedtype.NamedType("body", univ.Any()),
-        namedtype.OptionalNamedType("protection", univ.Any().subtype(explicitTag=_context(0))),
-        namedtype.OptionalNamedType("extraCerts", _Anys().subtype(explicitTag=_context(1))),
-    )
-
-
-class _ProtectedPart(univ.Sequence):
-    componentType = namedtype.NamedTypes(
-        namedtype.NamedType("header", univ.Any()), namedtype.NamedType("body", univ.Any())
-    )
-
-
-class _CertOrEncCert(univ.Choice):
-    componentType = namedtype.NamedTypes(
-        namedtype.NamedType("certificate", univ.Any().subtype(explicitTag=_context(0)))
-    )
-
-
-class _CertifiedKeyPair(univ.Sequence):
-    componentType = namedtype.NamedTypes(namedtype.NamedType("certOrEncCert", _CertOrEncCert()))
-
-
-class _CertResponse(univ.Sequence):
-    componentType = namedtype.NamedTypes(
-        namedtype.NamedType("certReqId", univ.Integer()),
-        namedtype.NamedType("status", rfc9480.PKIStatusInfo()),
-        namedtype.OptionalNamedType("certifiedKeyPair", _CertifiedKeyPair()),
-    )
-
-
-class _CertResponses(univ.SequenceOf):
-    componentType = _CertResponse()
-
-
-class _CertRepMessage(univ.Sequence):
-    componentType = namedtype.NamedTypes(
-        namedtype.OptionalNamedType("caPubs", _Anys().subtype(explicitTag=_context(1))),
-        namedtype.NamedType("response", _CertResponses()),
-    )
-
-
-_BODIES = tuple(rfc9480.PKIBody.componentType[n].getName() for n in range(27))
 
 
 def decode(data: bytes, spec: Any) -> Any:
@@ -113,10 +58,9 @@ class Algorithm:
     def of(cls, value: Any) -> Algorithm:
         return cls(str(value["algorithm"]), optional(value, "parameters"))
 
-    def fill(self, value: Any) -> None:
-        value["algorithm"] = self.oid
-        if self.parameters is not None:
-            value["parameters"] = self.parameters
+    @property
+    def der(self) -> bytes:
+        return der.algorithm(self.oid, self.parameters)
 
     @property
     def plain(self) -> bool:
@@ -135,7 +79,8 @@ class Message:
     transaction_id: bytes | None
     sender_nonce: bytes | None
     recip_nonce: bytes | None
-    implicit_confirm: bool
+    time: datetime | None
+    general_info: dict[str, bytes]
     kind: str
     body: bytes
     protected_part: bytes
@@ -145,27 +90,35 @@ class Message:
 
     def content(self, spec: Any) -> Any:
         """The body decoded as this type (PKIBody has EXPLICIT tags)."""
-        return decode(self.body, spec.subtype(explicitTag=_context(_BODIES.index(self.kind))))
+        return decode(self.body, explicit(BODIES.index(self.kind), spec))
+
+    @property
+    def implicit_confirm(self) -> bool:
+        return IMPLICIT_CONFIRM in self.general_info
+
+    @property
+    def profile(self) -> str:
+        """The first name in certProfile, empty without one (RFC 9810, 5.1.1.4)."""
+        value = self.general_info.get(CERT_PROFILE)
+        names = decode(value, PROFILE_NAMES) if value else ()
+        return str(names[0]) if len(names) else ""
 
 
 def body_kind(body: bytes) -> str:
     """The name of a PKIBody alternative by its tag."""
     number = body[0] - 0xA0 if body else -1
-    if not 0 <= number < len(_BODIES):
+    if not 0 <= number < len(BODIES):
         raise Refused("badDataFormat", "the body is no alternative of PKIBody")
-    return _BODIES[number]
+    return BODIES[number]
 
 
 def parse_message(data: bytes) -> Message:
     """Reads a PKIMessage; Refused(badDataFormat) when it is none."""
-    outer = decode(data, _Message())
-    header = decode(bytes(outer["header"]), rfc9480.PKIHeader())
-    part = _ProtectedPart()
-    part["header"], part["body"] = outer["header"], outer["body"]
+    outer = decode(data, MESSAGE)
+    header = decode(bytes(outer["header"]), HEADER)
     protection = None
     if outer["protection"].hasValue():
         protection = bit_string(decode(bytes(outer["protection"]), univ.BitString()))
-    general_info = [str(item["infoType"]) for item in header["generalInfo"]] if header["generalInfo"].hasValue() else []
     body = bytes(outer["body"])
     return Message(
         pvno=int(header["pvno"]),
@@ -175,14 +128,29 @@ def parse_message(data: bytes) -> Message:
         transaction_id=optional(header, "transactionID"),
         sender_nonce=optional(header, "senderNonce"),
         recip_nonce=optional(header, "recipNonce"),
-        implicit_confirm=str(rfc9480.id_it_implicitConfirm) in general_info,
+        time=_message_time(header["messageTime"]),
+        general_info=infos(header["generalInfo"]) if header["generalInfo"].hasValue() else {},
         kind=body_kind(body),
         body=body,
-        protected_part=encode(part),
+        protected_part=der.sequence(bytes(outer["header"]), body),
         protection=protection,
         extra_certs=tuple(bytes(item) for item in outer["extraCerts"]) if outer["extraCerts"].hasValue() else (),
         digest=hashlib.sha256(data).digest(),
     )
+
+
+def infos(value: Any) -> dict[str, bytes]:
+    """SEQUENCE OF InfoTypeAndValue by OID; the value is empty where it is absent."""
+    return {str(item["infoType"]): optional(item, "infoValue") or b"" for item in value}
+
+
+def _message_time(value: Any) -> datetime | None:
+    if not value.hasValue():
+        return None
+    try:
+        return value.asDateTime.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Refused("badTime", "the messageTime cannot be read") from None
 
 
 def bit_string(value: Any) -> bytes:
@@ -194,102 +162,4 @@ def bit_string(value: Any) -> bytes:
 
 def general_name(name: bytes) -> bytes:
     """GeneralName directoryName for the DER of a Name."""
-    value = rfc5280.GeneralName()
-    value["directoryName"]["rdnSequence"] = decode(name, rfc5280.Name())["rdnSequence"]
-    return encode(value)
-
-
-@dataclass(frozen=True)
-class Header:
-    """The fields of a reply's PKIHeader."""
-
-    pvno: int
-    sender: bytes
-    recipient: bytes
-    algorithm: Algorithm | None
-    sender_kid: bytes | None
-    transaction_id: bytes | None
-    sender_nonce: bytes
-    recip_nonce: bytes | None
-    implicit_confirm: bool = False
-    free_text: str = ""
-
-    def encode(self) -> bytes:
-        header = rfc9480.PKIHeader()
-        header["pvno"] = self.pvno
-        header["sender"] = decode(self.sender, rfc5280.GeneralName())
-        header["recipient"] = decode(self.recipient, rfc5280.GeneralName())
-        now = datetime.now(UTC).strftime("%Y%m%d%H%M%SZ")
-        header["messageTime"] = header["messageTime"].clone(useful.GeneralizedTime(now))
-        if self.algorithm is not None:
-            self.algorithm.fill(header["protectionAlg"])
-        octets = {
-            "senderKID": self.sender_kid,
-            "transactionID": self.transaction_id,
-            "senderNonce": self.sender_nonce,
-            "recipNonce": self.recip_nonce,
-        }
-        for name, value in octets.items():
-            if value is not None:
-                header[name] = value
-        if self.free_text:
-            header["freeText"][0] = self.free_text
-        if self.implicit_confirm:
-            header["generalInfo"][0]["infoType"] = rfc9480.id_it_implicitConfirm
-            header["generalInfo"][0]["infoValue"] = NULL
-        return encode(header)
-
-
-def protected_part(header: bytes, body: bytes) -> bytes:
-    """The DER that the protection of a reply covers (RFC 9810, 5.1.3)."""
-    part = _ProtectedPart()
-    part["header"], part["body"] = header, body
-    return encode(part)
-
-
-def message(header: bytes, body: bytes, protection: bytes | None, extra_certs: Sequence[bytes]) -> bytes:
-    """The DER of a PKIMessage from its parts."""
-    outer = _Message()
-    outer["header"], outer["body"] = header, body
-    if protection is not None:
-        outer["protection"] = encode(univ.BitString.fromOctetString(protection))
-    for certificate in extra_certs:
-        outer["extraCerts"].append(certificate)
-    return encode(outer)
-
-
-def _status_info(value: Any, status: int, fail_info: str, text: str) -> None:
-    value["status"] = status
-    if text:
-        value["statusString"][0] = text
-    if fail_info:
-        number = FAILURES.index(fail_info)
-        value["failInfo"] = "0" * number + "1"
-
-
-def cert_rep(
-    kind: str, req_id: int, status: int, *, fail_info: str = "", text: str = "", certificate: bytes = b"",
-    ca_pubs: Sequence[bytes] = (),
-) -> bytes:
-    """The body ip, cp or kup with one CertResponse."""
-    content = _CertRepMessage().subtype(explicitTag=_context(_BODIES.index(kind)))
-    for anchor in ca_pubs:
-        content["caPubs"].append(anchor)
-    response = content["response"][0]
-    response["certReqId"] = req_id
-    _status_info(response["status"], status, fail_info, text)
-    if certificate:
-        response["certifiedKeyPair"]["certOrEncCert"]["certificate"] = certificate
-    return encode(content)
-
-
-def error_body(fail_info: str, text: str) -> bytes:
-    """The body error (RFC 9810, 5.3.21) with status rejection."""
-    content = rfc9480.ErrorMsgContent().subtype(explicitTag=_context(_BODIES.index("error")))
-    _status_info(content["pKIStatusInfo"], 2, fail_info, text)
-    return encode(content)
-
-
-def pkiconf_body() -> bytes:
-    """The body pkiconf: NULL (RFC 9810, 5.3.17)."""
-    return bytes((0xA0 + _BODIES.index("pkiconf"), len(NULL))) + NULL
+    return der.explicit(4, name)

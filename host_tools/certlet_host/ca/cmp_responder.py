@@ -1,91 +1,62 @@
 """The CMP side of the lab CA: one request in, one reply out (RFC 9810).
 
-    respond: parse -> check the header -> authenticate -> handle the body -> protect the reply
+    exchange: parse -> check the header -> authenticate -> handle the body, or delay it -> protect the reply
 
 A request that fails before it is authenticated gets an error message; so does one whose body is not supported. The
-CA signs every error message (5.3.21). A certificate request that is refused gets ip or cp with status rejection,
-protected the way the request was. A secret serves one device: once a certificate is confirmed, it enrols only the
-same public key again, so that a board whose reply was lost can repeat, and nobody else can use the secret.
+CA signs every error message (5.3.21). Any request can be delayed: its answer then comes to a later pollReq (5.3.22).
+The same message again gets the same reply again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from pyasn1_alt_modules import rfc9480
 from sqlalchemy.orm import Session
 
-from . import chain, request
-from .authority import Credential
-from .cmp_codec import (
-    NULL_DN,
-    Header,
-    Message,
-    cert_rep,
-    error_body,
-    general_name,
-    message,
-    parse_message,
-    pkiconf_body,
-    protected_part,
-)
-from .cmp_protection import ID_PBM, MacProtector, Pbm, Signer, signature_is_valid
-from .names import same_name
+from . import cmp_bodies as bodies
+from . import request
+from .authentication import Authenticator
+from .cmp_codec import Message, parse_message
+from .cmp_reply import Call, Peer, Reply, Writer
+from .cmp_schema import POLL_REQUEST
+from .enrolment import REPLY, Enrolment, Outcome
+from .general import General
 from .provoke import NOTHING, Provoke
+from .revocation import Revocation
 from .state import State
-from .status import ACCEPTED, GRANTED_WITH_MODS, REJECTION, Refused
-from .store import Certificate, Device, Transaction, public_key_digest, record, settle, sweep
+from .status import Refused
+from .tables import Transaction, settle, sweep
 
 log = logging.getLogger("certlet.ca")
 
-_MAX_CERTIFICATES = 10
-_NONCE = 16
-_DIGESTS = {"2.16.840.1.101.3.4.2.1": "sha256", "2.16.840.1.101.3.4.2.2": "sha384", "2.16.840.1.101.3.4.2.3": "sha512"}
-_REPLY = {"ir": "ip", "cr": "cp", "p10cr": "cp", "certConf": "pkiconf", "error": "pkiconf"}
-_TRADED = {"ip": "cp", "cp": "ip"}
-
-# What a certConf does: (state of the transaction, accepted by the client) -> new state, or the failInfo of the error.
-_CONFIRMATIONS = {
-    ("waiting", True): "confirmed",
-    ("waiting", False): "rejected",
-    ("confirmed", True): "confirmed",
-    ("implicit", True): "implicit",
-    ("rejected", False): "rejected",
-    ("confirmed", False): Refused("certConfirmed", "the certificate is confirmed already"),
-    ("implicit", False): Refused("certConfirmed", "the certificate is confirmed already"),
-    ("rejected", True): Refused("certRevoked", "the certificate was rejected before"),
-    ("unconfirmed", True): Refused("certRevoked", "the confirmation comes too late"),
-    ("unconfirmed", False): "unconfirmed",
-}
+_REPLY = {**REPLY, "rr": "rp", "genm": "genp", "certConf": "pkiconf", "error": "pkiconf"}
+_DELAYED = {*REPLY, "rr", "genm", "certConf"}
+_CHECK_AFTER = 10  # seconds, while somebody has to approve
 
 
-@dataclass(frozen=True)
-class Peer:
-    """An authenticated sender: its name in the database, and the MAC for replies to it (None: signature)."""
+@dataclass
+class Served:
+    """What the HTTP front sends: the reply, the status, and what is odd about the transport (provoked)."""
 
-    name: str
-    reference: str = ""
-    mac: MacProtector | None = None
+    reply: bytes
+    status: int = 200
+    transport: str = ""
 
 
-@dataclass(frozen=True)
-class Reply:
-    """A reply body, and what the message around it needs."""
+@dataclass
+class _Turn:
+    """One message being answered; `provoke` is known once its kind is."""
 
-    kind: str
-    body: bytes
-    implicit_confirm: bool = False
-    extra_certs: tuple[bytes, ...] = ()
-    nonce: bytes = field(default_factory=lambda: os.urandom(_NONCE))
+    data: bytes
+    label: str
+    received: Message | None = None
+    peer: Peer | None = None
+    provoke: Provoke = NOTHING
 
 
 class Responder:
@@ -93,46 +64,71 @@ class Responder:
 
     def __init__(
         self, state: State, *, provoke: Provoke = NOTHING, implicit_confirm: bool = True, send_root: bool = False,
-        confirm_seconds: int = 600,
+        confirm_seconds: int = 600, signer: str = "p256", manual: bool = False,
     ) -> None:
-        """Grants implicitConfirm when asked unless switched off; `send_root` adds the root to signed replies."""
-        self._state = state
-        self._ca = state.authority
+        """Grants implicitConfirm when asked unless switched off; `send_root` adds the root to signed replies.
+
+        `signer` is the kind of key that signs replies; with `manual` certificates are issued after approval only.
+        """
+        self.state = state
         self._provoke = provoke
-        self._implicit_confirm = implicit_confirm
-        self._send_root = send_root
         self._confirm_seconds = confirm_seconds
+        self._manual = manual
         self._provoked = 0
         self._lock = threading.Lock()
-        self._decoy = os.urandom(16)
-        self._handlers: dict[str, Callable[[Message, Peer, Provoke], bytes]] = {
-            "ir": self._enrol,
-            "cr": self._enrol,
-            "p10cr": self._enrol,
-            "certConf": self._confirm,
-            "error": self._give_up,
+        self._authenticator = Authenticator(state)
+        self._writer = Writer(state.authority, signer, send_root=send_root)
+        enrolment, revocation, general = (
+            Enrolment(state, implicit_confirm=implicit_confirm), Revocation(state), General(state)
+        )
+        self._openers: dict[str, Callable[[Session, Call], Outcome]] = {
+            **dict.fromkeys(REPLY, enrolment.enrol), "rr": revocation.revoke, "genm": general.inform,
+        }
+        self._followers: dict[str, Callable[[Session, Call, Transaction], Reply]] = {
+            "certConf": enrolment.confirm, "error": enrolment.give_up,
         }
 
     def respond(self, data: bytes) -> bytes:
         """The DER of the reply to a PKIMessage; whatever comes in, a PKIMessage goes out."""
-        return self.exchange(data)[1]
+        return self.serve(data).reply
 
-    def exchange(self, data: bytes) -> tuple[int, bytes]:
+    def exchange(self, data: bytes, label: str = "") -> tuple[int, bytes]:
         """The HTTP status and the reply; the status is 200 unless provoked."""
-        received, provoke = None, NOTHING
+        served = self.serve(data, label)
+        return served.status, served.reply
+
+    def serve(self, data: bytes, label: str = "") -> Served:
+        """The reply, and how to send it; `label` is that of the path /.well-known/cmp/p/LABEL."""
+        turn = _Turn(data, label)
         try:
-            received = parse_message(data)
-            provoke = self._provocation(_REPLY.get(received.kind, "error"))
-            reply = self._answer(received, provoke)
+            turn.received = parse_message(data)
+            turn.provoke = self._provocation(self._due(turn.received))
+            reply = self._answer(turn, turn.received)
         except Refused as fault:
-            log.info("%s: refused, %s", received.kind if received else "not a PKIMessage", fault)
-            reply = self._finish(received, None, Reply("error", error_body(fault.fail_info, fault.text)), provoke)
+            log.info("%s: refused, %s", turn.received.kind if turn.received else "not a PKIMessage", fault)
+            reply = self._error(turn, bodies.refusal(fault.fail_info, fault.text))
         except Exception as fault:
             # The type alone: the text of an unforeseen exception may hold anything.
             log.error("internal fault: %s", type(fault).__name__)
-            body = error_body("systemFailure", "the CA failed; its log names the fault")
-            reply = self._finish(received, None, Reply("error", body), provoke)
-        return provoke.http_status, reply[: len(reply) // 2] if provoke.truncated else reply
+            reply = self._error(turn, bodies.refusal("systemFailure", "the CA failed; its log names the fault"))
+        provoke = turn.provoke
+        return Served(reply[: len(reply) // 2] if provoke.truncated else reply, provoke.http_status, provoke.transport)
+
+    def _error(self, turn: _Turn, body: bytes) -> bytes:
+        nonce = turn.received and turn.received.sender_nonce
+        return self._writer.write(Reply("error", body), turn.received, None, turn.provoke, nonce)
+
+    # Provocations
+
+    def _due(self, received: Message) -> str:
+        """The kind of reply that is due."""
+        if received.kind != "pollReq":
+            return _REPLY.get(received.kind, "error")
+        with self.state.store.session() as session:
+            transaction = session.get(Transaction, (received.transaction_id or b"").hex())
+            if transaction is None or transaction.pending is None or transaction.polls:
+                return "pollRep"
+            return _REPLY[parse_message(transaction.pending).kind]
 
     def _provocation(self, kind: str) -> Provoke:
         """What to provoke in a reply of this kind."""
@@ -143,232 +139,124 @@ class Responder:
             spent = 0 < self._provoke.times < self._provoked
         return NOTHING if spent else self._provoke
 
-    def _answer(self, received: Message, provoke: Provoke) -> bytes:
-        _check_header(received)
-        peer = self._authenticate(received)
+    # Transactions
+
+    def _answer(self, turn: _Turn, received: Message) -> bytes:
+        provoke = turn.provoke
+        _check_header(received, provoke)
+        peer = turn.peer = self._authenticator.authenticate(received, strict_sender=provoke.strict_sender)
         if provoke.error:
             raise Refused(*provoke.error)
-        handler = self._handlers.get(received.kind)
-        if handler is None:
-            raise Refused("badRequest", f"{received.kind} is not supported")
-        return handler(received, peer, provoke)
-
-    # Authentication
-
-    def _authenticate(self, received: Message) -> Peer:
-        if received.algorithm is None or received.protection is None:
-            raise Refused("badMessageCheck", "the message is not protected")
-        if len(received.extra_certs) > _MAX_CERTIFICATES:
-            raise Refused("badRequest", f"more than {_MAX_CERTIFICATES} extraCerts")
-        if received.algorithm.oid == ID_PBM:
-            return self._authenticate_mac(received)
-        return self._authenticate_signature(received)
-
-    def _authenticate_mac(self, received: Message) -> Peer:
-        if not received.sender_kid:
-            raise Refused("badMessageCheck", "the senderKID does not hold the reference")
-        pbm = Pbm.parse(received.algorithm)
-        reference = received.sender_kid.decode("utf-8", "replace")
-        secret = self._state.store.secret(reference)
-        # An unknown reference costs as much time as a wrong secret and gets the same answer.
-        protector = MacProtector(pbm, secret if secret is not None else self._decoy)
-        valid = protector.check(received.protected_part, received.protection)
-        if not valid or secret is None:
-            raise Refused("badMessageCheck", "the MAC does not verify under the secret of this reference")
-        return Peer(f"reference {reference}", reference, protector.renewed())
-
-    def _authenticate_signature(self, received: Message) -> Peer:
-        certificates = chain.load(received.extra_certs)
-        if not certificates:
-            raise Refused("signerNotTrusted", "the extraCerts do not begin with the signer's certificate")
-        signer = certificates[0]
-        try:
-            key = signer.public_key()
-        except ValueError:
-            raise Refused("signerNotTrusted", "the key of the signer's certificate cannot be read") from None
-        chain.require_trusted(signer, [*certificates[1:], self._ca.issuing.certificate], self._state.anchors())
-        if not signature_is_valid(key, received.algorithm, received.protection, received.protected_part):
-            raise Refused("badMessageCheck", "the signature does not verify with the first of the extraCerts")
-        if not chain.may_sign(signer):
-            raise Refused("signerNotTrusted", "the signer's keyUsage lacks digitalSignature")
-        if not same_name(received.sender, general_name(signer.subject.public_bytes())):
-            raise Refused("badMessageCheck", "the sender is not the subject of the signer's certificate")
-        status = self._state.store.status_of(signer)
-        if status not in (None, "confirmed"):
-            raise Refused("certRevoked", f"the signer's certificate is {status}")
-        return Peer(f"certificate {signer.serial_number:x}")
-
-    # Bodies
-
-    def _enrol(self, received: Message, peer: Peer, provoke: Provoke) -> bytes:
-        """ir, cr, p10cr: a new transaction; the same message again gets the same reply again."""
-        now, kind = int(time.time()), _REPLY[received.kind]
-        wish = request.read(received)
-        with self._state.store.session() as session:
-            sweep(session, now)
-            known = session.get(Transaction, received.transaction_id.hex())
-            if known is not None:
-                return _repeated(known, received, peer)
-            try:
-                reply, row = self._issue(session, received, peer, wish, provoke)
-                state = "implicit" if reply.implicit_confirm else "waiting"
-            except Refused as fault:
-                log.info("%s from %s: refused, %s", received.kind, peer.name, fault)
-                body = cert_rep(kind, wish.req_id, REJECTION, fail_info=fault.fail_info, text=fault.text)
-                reply, row, state = Reply(kind, body), None, "refused"
-            correct = self._finish(received, peer, reply, NOTHING)
-            transaction = Transaction(
-                identifier=received.transaction_id.hex(), requester=peer.name, request_digest=received.digest,
-                reply=correct, req_id=wish.req_id, nonce=reply.nonce, state=state,
-                deadline=now + self._confirm_seconds, serial=row.serial if row else None,
-            )
-            session.add(transaction)
-            if state == "implicit":
-                settle(session, transaction, state)
-        return correct if provoke is NOTHING else self._finish(received, peer, reply, provoke)
-
-    def _issue(
-        self, session: Session, received: Message, peer: Peer, wish: request.Request, provoke: Provoke
-    ) -> tuple[Reply, Certificate]:
-        wanted = wish.wanted()
-        _require_free(session, peer, public_key_digest(wanted.public_key))
-        if provoke.reject:
-            raise Refused(*provoke.reject)
-        if provoke.swapped_key:
-            wanted = replace(wanted, public_key=ec.generate_private_key(ec.SECP256R1()).public_key())
-        issuer: Credential = getattr(self._ca, provoke.issuer)
-        issued = self._ca.issue(wanted, issuer)
-        text = issued.modifications or ("modified on demand" if provoke.mods else "")
-        kind = _TRADED[_REPLY[received.kind]] if provoke.wrong_body else _REPLY[received.kind]
-        body = cert_rep(
-            kind,
-            wish.req_id,
-            GRANTED_WITH_MODS if text else ACCEPTED,
-            text=text,
-            certificate=issued.certificate.public_bytes(serialization.Encoding.DER),
-            # A root in caPubs is only worth something under a shared secret (RFC 9810, 5.3.2).
-            ca_pubs=[self._ca.root.der] if kind == "ip" and peer.mac and provoke.ca_pubs else [],
-        )
-        implicit = received.implicit_confirm and self._implicit_confirm and provoke.implicit_confirm
-        row = record(session, issued.certificate, peer.name)
-        log.info("%s from %s: certificate %s", received.kind, peer.name, row.serial)
-        return Reply(kind, body, implicit, (issuer.der,)), row
-
-    def _confirm(self, received: Message, peer: Peer, provoke: Provoke) -> bytes:
-        """certConf (RFC 9810, 5.3.18); repeated, it gets pkiConf again."""
-        with self._state.store.session() as session:
+        with self.state.store.session() as session:
             sweep(session, int(time.time()))
-            transaction = _own_transaction(session, received, peer)
-            row = session.get(Certificate, transaction.serial) if transaction.serial else None
-            if row is None:
-                raise Refused("badRequest", "this transaction has no certificate to confirm")
-            accepted = _accepted(received, transaction, row.der)
-            outcome = _CONFIRMATIONS[transaction.state, accepted]
-            if isinstance(outcome, Refused):
-                raise Refused(outcome.fail_info, outcome.text)
-            if outcome == "confirmed":
-                _require_free(session, peer, _key_of(row.der))
-            if outcome != transaction.state:
-                settle(session, transaction, outcome)
-            log.info("certConf from %s: certificate %s is %s", peer.name, row.serial, row.status)
-        return self._finish(received, peer, Reply("pkiconf", pkiconf_body()), provoke)
+            transaction = session.get(Transaction, received.transaction_id.hex())
+            if transaction is not None and transaction.requester == peer.name and (
+                transaction.request_digest == received.digest
+            ):
+                return transaction.reply
+            if received.kind in self._openers:
+                transaction = self._open(session, transaction, received, peer)
+            elif received.kind in self._followers or received.kind == "pollReq":
+                transaction = _own(transaction, received, peer)
+            else:
+                raise Refused("badRequest", f"{received.kind} is not supported")
+            return self._step(session, transaction, turn, Call(received, received, peer, provoke, turn.label))
 
-    def _give_up(self, received: Message, peer: Peer, provoke: Provoke) -> bytes:
-        """error from the client ends its transaction; the certificate counts as rejected (RFC 9810, 5.3.21)."""
-        with self._state.store.session() as session:
-            transaction = _own_transaction(session, received, peer)
-            if transaction.state == "waiting":
-                settle(session, transaction, "rejected")
-            log.info("error from %s: the client gave up", peer.name)
-        return self._finish(received, peer, Reply("pkiconf", pkiconf_body()), provoke)
+    def _open(self, session: Session, known: Transaction | None, received: Message, peer: Peer) -> Transaction:
+        if known is not None:
+            raise Refused("transactionIdInUse", "the transactionID is in use")
+        transaction = Transaction(
+            identifier=received.transaction_id.hex(), requester=peer.name, request_digest=b"", reply=b"", req_id=-1,
+            nonce=b"", earlier=b"", state="done", deadline=0, label="", polls=0, check_after=0,
+        )
+        if received.kind in REPLY:
+            transaction.req_id = request.read(received).req_id
+        session.add(transaction)
+        return transaction
 
-    # The message around a body
+    def _step(self, session: Session, transaction: Transaction, turn: _Turn, call: Call) -> bytes:
+        """One reply within a transaction, and what the transaction keeps of it."""
+        received, kept = call.received, True
+        if received.kind == "pollReq":
+            reply, call = self._poll(session, transaction, call)
+        elif delay := self._delay(call):
+            transaction.polls, transaction.check_after = delay
+            transaction.pending, transaction.label = turn.data, call.label
+            kind = _REPLY[received.kind]
+            req_id = transaction.req_id if received.kind in REPLY else -1
+            reply = Reply(kind if received.kind in REPLY else "error", bodies.waiting(kind, req_id))
+            log.info("%s from %s: delayed, transaction %s", received.kind, call.peer.name, transaction.identifier)
+        else:
+            kept = received.kind in self._openers
+            reply = self._carry_out(session, transaction, call)
+        nonce = (call.original if call.provoke.original_nonce else received).sender_nonce
+        correct = self._writer.write(reply, received, call.peer, NOTHING, nonce)
+        if kept:
+            transaction.request_digest, transaction.reply = received.digest, correct
+            transaction.earlier, transaction.nonce = transaction.nonce, reply.nonce
+            transaction.deadline = int(time.time()) + self._confirm_seconds
+        if call.provoke is NOTHING:
+            return correct
+        return self._writer.write(reply, received, call.peer, call.provoke, nonce)
 
-    def _finish(self, received: Message | None, peer: Peer | None, reply: Reply, provoke: Provoke) -> bytes:
-        mac = peer.mac if peer and provoke.protection != "signature" else None
-        signer = self._ca.signer
-        protector = mac or Signer(signer.key)
-        protected = provoke.protection != "none"
-        header = Header(
-            pvno=provoke.pvno or (received.pvno if received and received.pvno in (2, 3) else 2),
-            sender=general_name(self._ca.issuing.subject if mac else signer.subject),
-            recipient=received.sender if received else NULL_DN,
-            algorithm=protector.algorithm() if protected else None,
-            sender_kid=(peer.reference.encode() if mac and peer else signer.key_id) if protected else None,
-            transaction_id=os.urandom(16) if provoke.wrong_transaction_id else received and received.transaction_id,
-            sender_nonce=reply.nonce,
-            recip_nonce=os.urandom(16) if provoke.wrong_nonce else received and received.sender_nonce,
-            implicit_confirm=reply.implicit_confirm,
-            free_text="x" * provoke.padding,
-        ).encode()
-        protection = None
-        if protected:
-            protection = protector.protect(protected_part(header, reply.body))
-            if provoke.bad_protection:
-                protection = protection[:-1] + bytes((protection[-1] ^ 1,))
-        certificates = self._chain(reply.extra_certs) if protected and not mac else reply.extra_certs
-        return message(header, reply.body, protection, certificates)
+    def _carry_out(self, session: Session, transaction: Transaction, call: Call) -> Reply:
+        kind = call.original.kind
+        if kind in self._followers:
+            return self._followers[kind](session, call, transaction)
+        outcome = self._openers[kind](session, call)
+        transaction.state, transaction.serial, transaction.req_id = outcome.state, outcome.serial, outcome.req_id
+        if outcome.state == "implicit":
+            settle(session, transaction, outcome.state)
+        return outcome.reply
 
-    def _chain(self, others: Sequence[bytes]) -> list[bytes]:
-        """extraCerts of a signed message: the signer first, then what leads to the root."""
-        chain_of_signer = [self._ca.signer.der, self._ca.issuing.der]
-        if self._send_root:
-            chain_of_signer.append(self._ca.root.der)
-        return chain_of_signer + [other for other in others if other not in chain_of_signer]
+    # Delayed delivery
+
+    def _delay(self, call: Call) -> tuple[int, int] | None:
+        """The number of polls (negative: until approved) and checkAfter, None to answer at once."""
+        provoke, kind = call.provoke, call.received.kind
+        if provoke.wait and kind in _DELAYED:
+            polls, seconds = provoke.wait
+        elif self._manual and kind in REPLY:
+            polls, seconds = -1, _CHECK_AFTER
+        else:
+            return None
+        return polls, seconds if provoke.check_after is None else provoke.check_after
+
+    def _poll(self, session: Session, transaction: Transaction, call: Call) -> tuple[Reply, Call]:
+        """pollReq: pollRep while the answer is delayed, then the answer, with the request that it answers."""
+        if transaction.pending is None:
+            raise Refused("badRequest", "this transaction has no answer to poll for")
+        original = parse_message(transaction.pending)
+        due = transaction.req_id if original.kind in REPLY else -1
+        asked = [int(item["certReqId"]) for item in call.received.content(POLL_REQUEST)]
+        if asked != [due]:
+            raise Refused("badRequest", f"pollReq does not hold exactly the certReqId {due}")
+        if transaction.polls:
+            transaction.polls -= transaction.polls > 0
+            req_id = due + call.provoke.wrong_req_id
+            return Reply("pollRep", bodies.poll_reply(req_id, transaction.check_after)), call
+        transaction.pending = None
+        call = Call(original, call.received, call.peer, call.provoke, transaction.label)
+        return self._carry_out(session, transaction, call), call
 
 
-def _check_header(received: Message) -> None:
+def _check_header(received: Message, provoke: Provoke) -> None:
     if received.pvno not in (2, 3):
         raise Refused("unsupportedVersion", "pvno is neither cmp2000(2) nor cmp2021(3)")
     if not 16 <= len(received.transaction_id or b"") <= 64:
         raise Refused("badRequest", "the transactionID is missing or not 16..64 bytes long")
     if not 16 <= len(received.sender_nonce or b"") <= 64:
         raise Refused("badSenderNonce", "the senderNonce is missing or not 16..64 bytes long")
+    if provoke.time_window:
+        off = abs((datetime.now(UTC) - received.time).total_seconds()) if received.time else None
+        if off is None or off > provoke.time_window:
+            raise Refused("badTime", f"the messageTime is missing or more than {provoke.time_window} seconds off")
 
 
-def _repeated(known: Transaction, received: Message, peer: Peer) -> bytes:
-    if known.request_digest != received.digest or known.requester != peer.name:
-        raise Refused("transactionIdInUse", "the transactionID is in use")
-    return known.reply
-
-
-def _own_transaction(session: Session, received: Message, peer: Peer) -> Transaction:
-    """The transaction a later message belongs to; the same sender, and our nonce in it."""
-    transaction = session.get(Transaction, received.transaction_id.hex())
+def _own(transaction: Transaction | None, received: Message, peer: Peer) -> Transaction:
+    """The transaction a later message belongs to; the same sender, and a nonce of ours in it."""
     if transaction is None or transaction.requester != peer.name:
         raise Refused("badRequest", "there is no such transaction of this sender")
-    if received.recip_nonce != transaction.nonce:
+    if not received.recip_nonce or received.recip_nonce not in (transaction.nonce, transaction.earlier):
         raise Refused("badRecipientNonce", "the recipNonce is not the senderNonce of the reply")
     return transaction
-
-
-def _key_of(certificate: bytes) -> bytes:
-    return public_key_digest(x509.load_der_x509_certificate(certificate).public_key())
-
-
-def _require_free(session: Session, peer: Peer, key: bytes) -> None:
-    """A secret that has enrolled one key serves this key only, unless it was made reusable."""
-    device = session.get(Device, peer.reference) if peer.mac else None
-    if device and not device.reusable and device.enrolled_key not in (None, key):
-        raise Refused("notAuthorized", "the secret of this reference has been used; it needs a new one")
-
-
-def _accepted(received: Message, transaction: Transaction, certificate: bytes) -> bool:
-    """What the client says of the certificate; Refused when it speaks of another one."""
-    statuses = received.content(rfc9480.CertConfirmContent())
-    if not len(statuses):
-        return False
-    status = statuses[0]
-    if len(statuses) != 1 or int(status["certReqId"]) != transaction.req_id:
-        raise Refused("badRequest", "certConf does not hold exactly the certReqId of this transaction")
-    if status["hashAlg"].hasValue():
-        name = _DIGESTS.get(str(status["hashAlg"]["algorithm"]))
-        if name is None or received.pvno != 3:
-            raise Refused("badAlg", "hashAlg needs pvno 3 and SHA-256, SHA-384 or SHA-512")
-    else:
-        digest = x509.load_der_x509_certificate(certificate).signature_hash_algorithm
-        name = digest.name if digest else "sha512"
-    if bytes(status["certHash"]) != hashlib.new(name, certificate).digest():
-        raise Refused("badCertId", "the certHash is not that of the certificate")
-    info = status["statusInfo"]
-    return not info.hasValue() or int(info["status"]) in (ACCEPTED, GRANTED_WITH_MODS)

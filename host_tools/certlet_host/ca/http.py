@@ -1,22 +1,27 @@
-"""CMP over HTTP (RFC 9811): the responder behind POST, bounded in size and time, on the loopback interface."""
+"""CMP over HTTP (RFC 9811): the responder behind POST, bounded in size and time, on the loopback interface.
+
+GET /crl gives the certificate revocation list in DER.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import h11
 import uvicorn
+from cryptography.hazmat.primitives import serialization
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .cmp_responder import Responder
+from . import crl
+from .cmp_responder import Responder, Served
 
 HOST = "127.0.0.1"
 CONTENT_TYPE = "application/pkixcmp"
@@ -32,6 +37,7 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self.app_state = {**self.app_state, "protocol": self}
         self._expect_head()
 
     def data_received(self, data: bytes) -> None:
@@ -70,10 +76,42 @@ def app(responder: Responder) -> Starlette:
             return Response(status_code=400)
         if body is None:
             return PlainTextResponse(f"the body exceeds {_MAX_BODY} bytes\n", 413, {"connection": "close"})
-        status, reply = await run_in_threadpool(responder.exchange, body)
-        return Response(reply, status, media_type=CONTENT_TYPE, headers={"cache-control": "no-cache"})
+        served = await run_in_threadpool(responder.serve, body, _label(request.path_params.get("rest", "")))
+        return _response(request, served)
 
-    return Starlette(routes=[Route(path, cmp, methods=["POST"]) for path in PATHS])
+    async def revocations(_request: Request) -> Response:
+        state = responder.state
+        found = await run_in_threadpool(lambda: crl.make(state.authority, *state.store.revoked()))
+        return Response(found.public_bytes(serialization.Encoding.DER), media_type="application/pkix-crl")
+
+    routes = [Route(path, cmp, methods=["POST"]) for path in PATHS]
+    return Starlette(routes=[Route("/crl", revocations, methods=["GET"]), *routes])
+
+
+def _label(rest: str) -> str:
+    """LABEL of /.well-known/cmp/p/LABEL[/OPERATION] (RFC 9811, 3.4)."""
+    first, *others = rest.split("/")
+    return others[0] if first == "p" and others else ""
+
+
+def _response(request: Request, served: Served) -> Response:
+    """The reply as HTTP, in the odd ways that can be provoked too."""
+    headers = {"cache-control": "no-cache"}
+    if served.transport == "redirect":
+        return Response(status_code=307, headers={"location": "/pkix/elsewhere"})
+    if served.transport in ("chunked", "close-delimited"):
+        if served.transport == "close-delimited":
+            # To h11 the client is one that knows no chunks.
+            request.state.protocol.conn.their_http_version = b"1.0"
+        return StreamingResponse(_pieces(served.reply), served.status, headers, CONTENT_TYPE)
+    if served.transport == "close":
+        headers["connection"] = "close"
+    return Response(served.reply, served.status, headers, CONTENT_TYPE)
+
+
+async def _pieces(reply: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(reply), 100):
+        yield reply[start : start + 100]
 
 
 async def _body(request: Request) -> bytes | None:

@@ -1,6 +1,6 @@
 """PKIStatus and PKIFailureInfo (RFC 9810, 5.2.3) and the exception that carries them to the reply."""
 
-ACCEPTED, GRANTED_WITH_MODS, REJECTION = 0, 1, 2
+ACCEPTED, GRANTED_WITH_MODS, REJECTION, WAITING = 0, 1, 2, 3
 
 # Bit numbers of PKIFailureInfo, in order.
 FAILURES = (

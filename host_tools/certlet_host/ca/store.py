@@ -1,11 +1,11 @@
 """What the lab CA remembers, in one SQLite file: devices' secrets (sealed), transactions and certificates.
 
-Secrets lie in it only under AES-GCM, with a key that is kept in another file (0600). Times are seconds since 1970.
+Secrets lie in it only under AES-GCM, with a key that is kept in another file (0600).
 """
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import secrets
 import threading
@@ -15,69 +15,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import ForeignKey, create_engine, event, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy import create_engine, event, inspect, or_, select
+from sqlalchemy.orm import Session
 
-from .authority import write_private
+from .credential import write_private
 from .faults import StoreError
+from .tables import Base, Certificate, Device, Transaction, revoked
 
-_KEEP = 86_400  # seconds a finished transaction is remembered, for repeated messages
-
-
-class Base(DeclarativeBase):
-    """The tables of the lab CA."""
-
-
-class Device(Base):
-    """A reference and its sealed secret; `enrolled_key` (SHA-256 of SPKI) is the key a used secret is bound to."""
-
-    __tablename__ = "device"
-    reference: Mapped[str] = mapped_column(primary_key=True)
-    sealed: Mapped[bytes]
-    reusable: Mapped[bool] = mapped_column(default=False)
-    created: Mapped[int]
-    enrolled_key: Mapped[bytes | None]
-
-
-class Certificate(Base):
-    """An issued certificate. Status: pending, confirmed, rejected (by the client), unconfirmed (in time)."""
-
-    __tablename__ = "certificate"
-    serial: Mapped[str] = mapped_column(primary_key=True)
-    der: Mapped[bytes]
-    fingerprint: Mapped[bytes] = mapped_column(unique=True)
-    subject: Mapped[str]
-    not_before: Mapped[int]
-    not_after: Mapped[int]
-    requester: Mapped[str]
-    status: Mapped[str]
-    issued: Mapped[int]
-
-
-class Transaction(Base):
-    """A CMP transaction. State: waiting (for certConf), confirmed, implicit, rejected, refused, unconfirmed."""
-
-    __tablename__ = "cmp_transaction"
-    identifier: Mapped[str] = mapped_column(primary_key=True)
-    requester: Mapped[str]
-    request_digest: Mapped[bytes]
-    reply: Mapped[bytes]
-    req_id: Mapped[int]
-    nonce: Mapped[bytes]
-    state: Mapped[str]
-    deadline: Mapped[int]
-    serial: Mapped[str | None] = mapped_column(ForeignKey("certificate.serial"))
-
-
-def public_key_digest(key: CertificatePublicKeyTypes) -> bytes:
-    """SHA-256 of the SubjectPublicKeyInfo."""
-    spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(spki).digest()
+_LISTED = ("serial", "subject", "not_before", "not_after", "requester", "owner", "status", "reason", "issued",
+           "replaces")  # fmt: skip
 
 
 class Store:
@@ -96,6 +44,13 @@ class Store:
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin)
         Base.metadata.create_all(self._engine)
+        self._require_columns(database)
+
+    def _require_columns(self, database: Path) -> None:
+        found = inspect(self._engine)
+        for table in Base.metadata.sorted_tables:
+            if {column["name"] for column in found.get_columns(table.name)} != set(table.columns.keys()):
+                raise StoreError(f"{database} was made by another version of certlet; use another state folder")
 
     def close(self) -> None:
         self._engine.dispose()
@@ -128,60 +83,33 @@ class Store:
         except InvalidTag:
             raise StoreError("secrets.key is not the key that the secrets in ca.sqlite were sealed with") from None
 
-    def status_of(self, certificate: x509.Certificate) -> str | None:
-        """The status of a certificate that this CA issued to a device, None for any other."""
-        with self.session() as session:
-            query = select(Certificate.status).where(
-                Certificate.fingerprint == certificate.fingerprint(hashes.SHA256())
-            )
-            return session.scalar(query)
-
     def certificates(self) -> list[dict[str, Any]]:
         """All issued certificates, oldest first, without their DER."""
-        columns = ("serial", "subject", "not_before", "not_after", "requester", "status", "issued")
         with self.session() as session:
             rows = session.scalars(select(Certificate).order_by(Certificate.issued, Certificate.serial)).all()
-            return [{name: getattr(row, name) for name in columns} for row in rows]
+            return [
+                {**{name: getattr(row, name) for name in _LISTED}, "details": json.loads(row.details)} for row in rows
+            ]
 
+    def delayed(self) -> list[tuple[str, str]]:
+        """The transactionID and requester of every answer that is delayed."""
+        with self.session() as session:
+            query = select(Transaction).where(Transaction.pending.is_not(None))
+            return [(row.identifier, row.requester) for row in session.scalars(query).all()]
 
-def sweep(session: Session, now: int) -> None:
-    """Ends what was not confirmed in time and forgets what ended long ago."""
-    late = select(Transaction).where(Transaction.state == "waiting", Transaction.deadline < now)
-    for transaction in session.scalars(late).all():
-        settle(session, transaction, "unconfirmed")
-    for transaction in session.scalars(select(Transaction).where(Transaction.deadline < now - _KEEP)).all():
-        session.delete(transaction)
+    def approve(self, word: str) -> list[str]:
+        """Lets the next poll of a transaction, or of those of a reference, get its answer; returns transactionIDs."""
+        with self.session() as session:
+            chosen = or_(Transaction.identifier == word.lower(), Transaction.requester == f"reference {word}")
+            rows = session.scalars(select(Transaction).where(Transaction.pending.is_not(None), chosen)).all()
+            for row in rows:
+                row.polls = 0
+            return [row.identifier for row in rows]
 
-
-def record(session: Session, certificate: x509.Certificate, requester: str) -> Certificate:
-    """Adds an issued certificate, status pending."""
-    row = Certificate(
-        serial=f"{certificate.serial_number:x}",
-        der=certificate.public_bytes(serialization.Encoding.DER),
-        fingerprint=certificate.fingerprint(hashes.SHA256()),
-        subject=certificate.subject.rfc4514_string(),
-        not_before=int(certificate.not_valid_before_utc.timestamp()),
-        not_after=int(certificate.not_valid_after_utc.timestamp()),
-        requester=requester,
-        status="pending",
-        issued=int(time.time()),
-    )
-    session.add(row)
-    session.flush()
-    return row
-
-
-def settle(session: Session, transaction: Transaction, state: str) -> None:
-    """Ends a transaction and gives its certificate the matching status; a confirmed one binds the secret to its key."""
-    transaction.state = state
-    row = session.get(Certificate, transaction.serial) if transaction.serial else None
-    if row is None:
-        return
-    row.status = "confirmed" if state == "implicit" else state
-    if row.status == "confirmed" and transaction.requester.startswith("reference "):
-        device = session.get(Device, transaction.requester.removeprefix("reference "))
-        if device is not None:
-            device.enrolled_key = public_key_digest(x509.load_der_x509_certificate(row.der).public_key())
+    def revoked(self) -> tuple[list[tuple[int, int, str]], int]:
+        """What belongs on the CRL, as `tables.revoked` says."""
+        with self.session() as session:
+            return revoked(session)
 
 
 def new_secret() -> bytes:

@@ -1,4 +1,4 @@
-"""`certlet ca`: run the lab CA, make devices' secrets, add trusted certificates, list what was issued."""
+"""`certlet ca`: run the lab CA, make devices' secrets, approve and list what is issued, make CRLs and a new root."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ca() -> None:
     """A lab CA for boards on the bench: CMP over HTTP on 127.0.0.1. Not for production."""
 
 
-def _open(folder: Path, **options: int) -> State:
+def _open(folder: Path, **options: Any) -> State:
     """Imported late: the database takes longer to load than most commands take to run."""
     from certlet_host.ca.state import open_state
 
@@ -80,12 +80,17 @@ _PROVOKE_HELP = f"Misbehave, to test clients; may be repeated. NAME is one of {'
               help="Time the client has for certConf.")
 @click.option("--days", type=click.IntRange(1, 1825), default=90, show_default=True, help="Validity by default.")
 @click.option("--max-days", type=click.IntRange(1, 1825), default=365, show_default=True, help="Longest validity.")
+@click.option("--ca-key", type=click.Choice(["p256", "p384", "rsa", "ed25519"]), default="p256", show_default=True,
+              help="Kind of the CA's keys, when the state folder is made.")
+@click.option("--signer", type=click.Choice(["p256", "p384", "rsa", "rsa-pss", "ed25519"]), default="p256",
+              show_default=True, help="Kind of the key that signs CMP messages.")
+@click.option("--manual", is_flag=True, help="Issue after `certlet ca approve` only; let clients poll until then.")
 @click.option("--ready-file", type=click.Path(dir_okay=False, path_type=Path),
               help="Gets the URL when the CA is up; a second line is that of CoAP.")
 @_one_line
 def run(
     folder: Path, port: int, coap_port: int | None, provoke: Provoke, implicit_confirm: bool, send_root: bool,
-    confirm_seconds: int, days: int, max_days: int, ready_file: Path | None,
+    confirm_seconds: int, days: int, max_days: int, ca_key: str, signer: str, manual: bool, ready_file: Path | None,
 ) -> None:
     """Run the CA until it is interrupted."""
     from certlet_host.ca import http
@@ -93,9 +98,10 @@ def run(
 
     logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("certlet.ca").setLevel(logging.INFO)
-    state = _open(folder, default_days=days, max_days=max_days)
+    state = _open(folder, default_days=days, max_days=max_days, ca_key=ca_key)
     responder = Responder(
-        state, provoke=provoke, implicit_confirm=implicit_confirm, send_root=send_root, confirm_seconds=confirm_seconds
+        state, provoke=provoke, implicit_confirm=implicit_confirm, send_root=send_root,
+        confirm_seconds=confirm_seconds, signer=signer, manual=manual,
     )
     listener = http.listen(port)
     url = f"http://{http.HOST}:{listener.getsockname()[1]}"
@@ -179,15 +185,65 @@ def trust(folder: Path, pem: Any) -> None:
         print(f"trusted: {subject}")
 
 
+def _open_existing(folder: Path) -> State:
+    if not (folder / "ca.sqlite").exists():
+        raise StoreError(f"{folder} is no state folder of a lab CA")
+    return _open(folder)
+
+
+@ca.command()
+@_state
+@click.argument("word", metavar="[REF|TRANSACTION]", required=False)
+@_one_line
+def approve(folder: Path, word: str | None) -> None:
+    """Give delayed answers to the next poll: those of a reference, or one transaction; without either, list them."""
+    state = _open_existing(folder)
+    found = [] if word is None else state.store.approve(word)
+    delayed = state.store.delayed() if word is None else []
+    state.store.close()
+    if word is not None and not found:
+        raise StoreError(f"no answer for {word!r} is delayed; nothing was changed")
+    for transaction, requester in delayed:
+        print(f"{transaction} {requester}")
+    for transaction in found:
+        print(f"approved: {transaction}")
+
+
+@ca.command("crl")
+@_state
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File for the CRL, DER.")
+@_one_line
+def write_crl(folder: Path, out: Path) -> None:
+    """Write the certificate revocation list of this moment."""
+    state = _open_existing(folder)
+    from cryptography.hazmat.primitives import serialization
+
+    from certlet_host.ca import crl
+
+    found = crl.make(state.authority, *state.store.revoked())
+    state.store.close()
+    out.write_bytes(found.public_bytes(serialization.Encoding.DER))
+    print(f"{len(found)} revoked certificates in {out}, next update {found.next_update_utc:%Y-%m-%d}")
+
+
+@ca.command()
+@_state
+@_one_line
+def rollover(folder: Path) -> None:
+    """Make a new root and certify the issuing CA under it; start a running CA anew afterwards."""
+    state = _open_existing(folder)
+    state.authority.roll_over()
+    state.store.close()
+    print(f"new root in {folder / 'root.pem'}; what links it to the old one: {folder}/root-*.pem")
+
+
 @ca.command("list")
 @_state
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @_one_line
 def list_issued(folder: Path, as_json: bool) -> None:
     """List the certificates that were issued, with their status."""
-    if not (folder / "ca.sqlite").exists():
-        raise StoreError(f"{folder} is no state folder of a lab CA")
-    state = _open(folder)
+    state = _open_existing(folder)
     rows = state.store.certificates()
     state.store.close()
     if as_json:
@@ -197,5 +253,6 @@ def list_issued(folder: Path, as_json: bool) -> None:
     table = Table("serial", "subject", "not after (UTC)", "requester", "status")
     for row in rows:
         end = datetime.fromtimestamp(row["not_after"], UTC).strftime("%Y-%m-%d %H:%M")
-        table.add_row(row["serial"], row["subject"], end, row["requester"], row["status"])
+        status = f"{row['status']} ({row['reason']})" if row["reason"] else row["status"]
+        table.add_row(row["serial"], row["subject"], end, row["requester"], status)
     Console().print(table)
