@@ -1,4 +1,4 @@
-"""Digests, HMAC, PBKDF2 and AES-CBC of the software backend against published vectors."""
+"""Digests, HMAC, PBKDF2, AES-CBC and the AES key wrap of the software backend against published vectors."""
 
 from certlet.crypto import soft
 from certlet.errors import CryptoError, Unsupported
@@ -97,6 +97,18 @@ def test_aes256_cbc():
     _check_aes("crypto_aes256", 830)
 
 
+def test_key_wrap():
+    rows = vectors("crypto_keywrap")
+    assert len(rows) > 60 and len([row for row in rows if row[1] is None]) > 10
+    for kek, plain, cipher in rows:
+        kek, cipher = bytes.fromhex(kek), bytes.fromhex(cipher)
+        if plain is None:
+            raises(CryptoError, 214, soft.aes_unwrap, kek, cipher)
+        else:
+            assert soft.aes_unwrap(kek, memoryview(cipher)).hex() == plain
+            assert soft.aes_wrap(kek, memoryview(bytes.fromhex(plain))) == cipher
+
+
 # what is refused: class, code, function, arguments
 _REFUSED = (
     (CryptoError, 208, soft.aes_cbc, (bytes(24), bytes(16), bytes(16), True)),
@@ -106,6 +118,15 @@ _REFUSED = (
     (CryptoError, 208, soft.aes_cbc, (bytes(16), bytes(17), bytes(16), False)),
     (CryptoError, 208, soft.aes_cbc, (bytes(16), bytes(16), bytes(15), True)),
     (CryptoError, 208, soft.aes_cbc, (bytes(16), bytes(16), bytes(17), False)),
+    (CryptoError, 208, soft.aes_wrap, (bytes(24), bytes(16))),
+    (CryptoError, 208, soft.aes_wrap, (bytes(16), bytes(8))),
+    (CryptoError, 208, soft.aes_wrap, (bytes(16), bytes(17))),
+    (CryptoError, 208, soft.aes_wrap, (bytes(16), b"")),
+    (CryptoError, 208, soft.aes_unwrap, (b"", bytes(24))),
+    (CryptoError, 208, soft.aes_unwrap, (bytes(16), bytes(16))),
+    (CryptoError, 208, soft.aes_unwrap, (bytes(16), bytes(25))),
+    (CryptoError, 208, soft.aes_unwrap, (bytes(16), b"")),
+    (CryptoError, 214, soft.aes_unwrap, (bytes(16), bytes(24))),
     (CryptoError, 208, soft.repeat_digest, ("sha256", b"x", 0)),
     (CryptoError, 208, soft.pbkdf2, ("sha256", b"x", b"salt", 0, 32)),
     (CryptoError, 208, soft.pbkdf2, ("sha256", b"x", b"salt", 1, 0)),

@@ -1,9 +1,12 @@
-"""P-256 keys, ECDSA and ECDH of the software backend: published vectors, and what must be refused."""
+"""P-256 keys, ECDSA and ECDH of the software backend: the corners of the arithmetic, and what must be refused.
+
+Published vectors are in test_crypto_curves.py.
+"""
 
 from certlet.crypto import soft
 from certlet.crypto.soft import curve, ecdsa, p256
 from certlet.errors import BadSignature, CryptoError, Unsupported
-from support import raises, vectors
+from support import raises
 
 _N = p256.N
 _P = p256.P
@@ -21,83 +24,6 @@ def _octets(number):
 
 def _key(scalar):
     return soft.load(b"soft:p256:" + _octets(scalar))
-
-
-def test_key_pairs():
-    rows = vectors("crypto_p256_keypair")
-    assert len(rows) == 10
-    for d, point in rows:
-        assert soft.load(b"soft:p256:" + bytes.fromhex(d)).public().hex() == "04" + point
-
-
-def test_public_key_validation():
-    for x, y, result in vectors("crypto_p256_pkv"):
-        if len(x + y) % 2:
-            x = "0" + x
-        public = bytes.fromhex("04" + x + y)
-        if result == "P":
-            assert p256.encode(*p256.decode(public)) == public
-        else:
-            raises(CryptoError, 207, p256.decode, public)
-
-
-def test_deterministic_signatures():
-    key = soft.load(b"soft:p256:" + bytes.fromhex(_KEY))
-    rows = vectors("crypto_p256_rfc6979")
-    assert sorted([(alg, bytes.fromhex(text)) for alg, text, _ in rows]) == sorted(
-        [(alg, text) for alg in ("sha1", "sha256", "sha384", "sha512") for text in (b"sample", b"test")]
-    )
-    for alg, message, signature in rows:
-        digest = soft.digest(alg, bytes.fromhex(message))
-        assert key.sign(digest).hex() == signature, (alg, message)
-        assert key.sign(digest).hex() == signature, "blinding shows"
-
-
-def test_signatures_generated_elsewhere():
-    rows = vectors("crypto_p256_siggen")
-    assert len(rows) == 60
-    for alg, message, d, point, k, r, s in rows:
-        digest = soft.digest(alg, bytes.fromhex(message))
-        public = bytes.fromhex("04" + point)
-        soft.verify("p256", public, bytes.fromhex(r + s), digest)
-        assert p256.base(int(k, 16), _MASK)[0] % _N == int(r, 16)
-        key = soft.load(b"soft:p256:" + bytes.fromhex(d))
-        assert key.public() == public
-        soft.verify("p256", public, key.sign(digest), digest)
-
-
-def test_signature_verification():
-    rows = vectors("crypto_p256_sigver")
-    assert len([row for row in rows if row[4] == "P"]) == 12
-    assert len([row for row in rows if row[4] == "F"]) == 48
-    for alg, message, point, signature, result in rows:
-        digest = soft.digest(alg, bytes.fromhex(message))
-        arguments = ("p256", bytes.fromhex("04" + point), bytes.fromhex(signature), digest)
-        if result == "P":
-            soft.verify(*arguments)
-        else:
-            raises(BadSignature, 211, soft.verify, *arguments)
-
-
-def test_key_agreement():
-    rows = vectors("crypto_p256_ecdh")
-    assert len(rows) == 60
-    for d, other, own, secret, reason in rows:
-        key = soft.load(b"soft:p256:" + bytes.fromhex(d))
-        other = bytes.fromhex("04" + other)
-        if reason in (1, 2):  # the other's point is wrong
-            raises(CryptoError, 207, key.ecdh, other)
-            continue
-        agreed = key.ecdh(other).hex() == secret
-        paired = key.public().hex() == "04" + own
-        if reason in (5, 6):  # one's own point is wrong
-            raises(CryptoError, 207, p256.decode, bytes.fromhex("04" + own))
-        elif reason == 7:  # the scalar was changed
-            assert not agreed and not paired
-        elif reason == 8:  # the secret was changed
-            assert not agreed and paired
-        else:
-            assert agreed and paired and reason in (0, 13)
 
 
 def test_agreement_of_two_generated_keys():

@@ -99,7 +99,7 @@ class Crypto:
     def backends(self):
         """Who does what: a tuple of (capability, backend name)."""
         table = self._table
-        return tuple([(capability, table[capability].NAME) for capability in _REQUIRED + _OPTIONAL if capability in table])
+        return tuple([(name, table[name].NAME) for name in _REQUIRED + _OPTIONAL if name in table])
 
     def random(self, n):
         """`n` random octets; CryptoError when the source is stuck."""

@@ -133,7 +133,7 @@ def multiply(k, x, y, mask, p, n, bits):
 
 
 def naf(k):
-    """Width-5 non-adjacent form, lowest digit first: 0 or odd in -15..15, at least four zeros after each other digit."""
+    """Width-5 non-adjacent form, lowest digit first: 0 or odd in -15..15, four zeros or more after each odd one."""
     digits = []
     while k:
         digit = 0

@@ -6,10 +6,10 @@ sum of points is special. On side channels the words of `curve` apply.
 
 from micropython import const
 
+from ...errors import BadSignature, CryptoError
 from .curve import invert, naf, recode
 from .entropy import random
 from .hashes import digest, wipe
-from ...errors import BadSignature, CryptoError
 
 _CRYPTO_REFERENCE = const(205)
 _CRYPTO_SCALAR = const(206)

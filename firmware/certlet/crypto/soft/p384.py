@@ -2,9 +2,9 @@
 
 from micropython import const
 
+from ...errors import CryptoError
 from .curve import add_digit, affine, double, naf, odd_multiples, same_x
 from .curve import multiply as multiply_point
-from ...errors import CryptoError
 
 _CRYPTO_POINT = const(207)
 _CRYPTO_FAULT = const(212)

@@ -1,4 +1,7 @@
-"""EMSA-PSS (RFC 8017, 9.1) with MGF1 of the same hash and a salt as long as the digest; `bits` is one less than n has."""
+"""EMSA-PSS (RFC 8017, 9.1) with MGF1 of the same hash and a salt as long as the digest.
+
+`bits` is the length of an encoded message: one less than the modulus has.
+"""
 
 from .hashes import digest as hash_parts
 
@@ -33,6 +36,6 @@ def matches(encoded, digest, alg, bits):
     encoded = encoded[len(encoded) - size :]
     at = size - len(digest) - 1
     h = encoded[at : size - 1]
-    # With the salt taken out of it, the whole message is made again: its padding, its top bits and its end are compared.
+    # With the salt taken out of it, the message is made again and compared whole: padding, top bits and end.
     block = _mask(encoded[:at], h, alg)
     return encode(digest, alg, bits, bytes(block[at - len(digest) :])) == encoded

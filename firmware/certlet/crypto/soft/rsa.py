@@ -5,9 +5,9 @@ A public key is the exponent in 4 octets and the modulus, both big-endian, as `K
 
 from micropython import const
 
-from .powmod import powmod
 from ... import oid
 from ...errors import BadSignature, CryptoError, Unsupported
+from .powmod import powmod
 
 _CRYPTO_ALGORITHM = const(204)
 _CRYPTO_LENGTH = const(208)
@@ -44,7 +44,7 @@ def bits(n, size):
 
 
 def hash_of(digest, alg):
-    """The name of a digest's hash: `alg`, or by its length; CryptoError where the two differ, Unsupported for others."""
+    """The name of a digest's hash: `alg`, or by its length. CryptoError where both differ, Unsupported for others."""
     if alg is None:
         for name in _HASHES:
             if _HASHES[name][0] == len(digest):

@@ -7,10 +7,10 @@ The time that a search takes, and the traces of its sieve, tell little of the pr
 
 from micropython import const
 
+from ...errors import CryptoError, Unsupported
 from .entropy import random
 from .powmod import power_of_two, powmod
 from .rsa_key import Key
-from ...errors import CryptoError, Unsupported
 
 _CRYPTO_ALGORITHM = const(204)
 _CRYPTO_REFERENCE = const(205)

@@ -8,12 +8,13 @@ The integers beneath are not of constant time, and their copies stay in the heap
 
 from micropython import const
 
-from . import rsa
-from .entropy import random
-from .hashes import hmac, wipe
-from .hashes import digest as hash_parts
-from .powmod import powmod
 from ...errors import CryptoError
+from . import rsa
+from .curve import invert
+from .entropy import random
+from .hashes import digest as hash_parts
+from .hashes import hmac, wipe
+from .powmod import powmod
 
 _CRYPTO_REFERENCE = const(205)
 _CRYPTO_SCALAR = const(206)
@@ -24,17 +25,6 @@ _CRYPTO_FAULT = const(212)
 _PREFIX = b"soft:rsa:"
 _BLINDING = const(8)  # octets of the random multiples that exponents grow by
 _RENEWAL = const(32)  # private operations before r is drawn anew; in between it is squared
-
-
-def invert(a, m):
-    """1 / a modulo m, 0 < a < m, by Euclid; 0 when there is none. The steps tell of both: pass secrets only blinded."""
-    r0, r1 = m, a
-    s0, s1 = 0, 1
-    while r1:
-        q = r0 // r1
-        r0, r1 = r1, r0 - q * r1
-        s0, s1 = s1, s0 - q * s1
-    return s0 % m if r0 == 1 else 0
 
 
 def _below(n, size):
@@ -55,10 +45,12 @@ class Key:
         self._blind = self._unblind = 0
         self._inverse = 0  # 1 / q modulo p, computed when first needed
         p, q, e = self._primes()
-        self._public = secret[:4] + (p * q).to_bytes(len(secret) - 4, "big")
-        rsa.decode(self._public)
-        if not (p & q & 1 and p != q and invert(e % (p - 1), p - 1) and invert(e % (q - 1), q - 1)):
+        n = p * q
+        size = len(secret) - 4
+        good = e & n & 1 and n >> 8 * size - 1 and p != q
+        if not (good and e > 1 and invert(e % (p - 1), p - 1) and invert(e % (q - 1), q - 1)):
             raise CryptoError(_CRYPTO_SCALAR)
+        self._public = secret[:4] + n.to_bytes(size, "big")
 
     def _primes(self):
         half = len(self._secret) // 2 + 2
@@ -153,7 +145,7 @@ class Key:
         return out[:length]
 
     def components(self):
-        """What RSAPrivateKey holds behind its version (A.1.2): n, e, d, p, q, d mod p-1, d mod q-1, 1/q mod p; octets."""
+        """The octets of n, e, d, p, q, d mod p-1, d mod q-1, 1/q mod p: RSAPrivateKey behind its version (A.1.2)."""
         p, q, e = self._primes()
         phi = (p - 1) * (q - 1)
         d = invert(e, phi)
