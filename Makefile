@@ -8,13 +8,16 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --dist loadfile
 # Options passed on to pytest: make test-device ARGS="-k 'der and unix'"
 ARGS ?=
+# Compilers at a time: make firmware-pico JOBS=1
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_REQUIRE_VIRTUALENV := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-device test-host test-interop lint format docs size mpy clean distclean
+.PHONY: help setup demo test test-device test-host test-interop test-board lint format docs size mpy firmware-pico
+.PHONY: emulator clean distclean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1#\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='#' read -r t d; do printf '%-16s%s\n' "$$t" "$$d"; done
@@ -34,8 +37,8 @@ $(READY): host_tools/requirements.txt tests/requirements.txt host_tools/pyprojec
 demo: $(READY) ## Enrol a simulated board at a lab CA and use its certificate in mutual TLS
 	@$(BIN)/python -m certlet_host.demo
 
-test: $(READY) ## Run all tests (ARGS="..." goes to pytest)
-	@$(PYTEST) $(PARALLEL) $(ARGS)
+test: $(READY) ## Run all tests but those of test-board (ARGS="..." goes to pytest)
+	@$(PYTEST) $(PARALLEL) --ignore=tests/board $(ARGS)
 
 test-device: $(READY) ## Run the device tests, on CPython and on MicroPython
 	@$(PYTEST) $(PARALLEL) tests/device $(ARGS)
@@ -45,6 +48,9 @@ test-host: $(READY) ## Run the tests of the host tools
 
 test-interop: $(READY) ## Run the tests against other implementations (openssl)
 	@$(PYTEST) $(PARALLEL) tests/interop $(ARGS)
+
+test-board: firmware-pico emulator ## Run the tests on an emulated Raspberry Pi Pico
+	@$(PYTEST) $(PARALLEL) tests/board $(ARGS)
 
 lint: $(READY) ## Check style, spelling and commit subjects
 	@$(BIN)/ruff check
@@ -62,6 +68,15 @@ size: $(READY) ## Print what each device module takes on flash, against the budg
 
 mpy: $(READY) ## Compile the firmware into build/mpy, to be copied to a board
 	@$(BIN)/python tests/size.py --quiet
+
+firmware-pico: $(READY) ## Build build/firmware/RPI_PICO.uf2 with certlet frozen in; needs no checkout of MicroPython
+	@$(BIN)/python -m certlet_host.image pico --jobs $(JOBS)
+
+emulator: build/emulator/bootrom.bin ## Get the emulated Pico into build/emulator; needs node 20 or later
+
+EMULATOR := host_tools/certlet_host/emulator
+build/emulator/bootrom.bin: $(READY) $(EMULATOR)/package-lock.json $(EMULATOR)/install.py
+	@$(BIN)/python -m certlet_host.emulator install
 
 clean: ## Remove what was built; keep .venv
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -2,15 +2,18 @@
 
 import os
 import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..device import Board, NoDevice
 from ..device import DescriptorTransport as Transport
-from ..image import pico
+from ..image import pico, uf2
 from .machine import EmulatorError, Machine
 
 FLASH = "pico-flash.img"
+
+_RESET = 10  # seconds of the host's time
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,10 @@ class PicoEmulator(Board):
         image = image or pico.IMAGE
         if not image.is_file():
             raise NoDevice(f"{image} is absent; nothing was started; build it by make firmware-pico")
+        try:
+            uf2.unpack(image.read_bytes())
+        except ValueError:
+            raise NoDevice(f"{image} is no UF2 image for an RP2040; nothing was started") from None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         ours, its = socket.socketpair()
         try:
@@ -67,6 +74,18 @@ class PicoEmulator(Board):
         except EmulatorError as error:
             raise NoDevice(str(error)) from None
         return Clock(int(reading["cycles"]), int(reading["nanos"] // 1000))
+
+    def reset(self) -> None:
+        """Reset the chip as `machine.reset()` does, by its watchdog, and wait for it in the raw REPL."""
+        before = self.clock().micros
+        self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
+        end = time.monotonic() + _RESET
+        while self.clock().micros >= before:
+            if time.monotonic() > end:
+                raise NoDevice("the board did not reset; switch it off and on")
+            time.sleep(0.01)
+        self._transport.in_raw_repl = False
+        self._transport.enter_raw_repl(soft_reset=False, timeout_overall=_RESET)
 
     def close(self) -> None:
         """Switch the board off, as a power cut would."""
