@@ -95,6 +95,15 @@ that a peer sent.
   647  COAP_LIMIT         the reply exceeds the limit
   648  COAP_STATUS        no message came back, but this response code (detail; 404 is 4.04)
   649  COAP_TYPE          the response code (detail) means success, yet no body of the protocol's type came
+  661  SERIAL_TIMEOUT     the host did not answer in time
+  662  SERIAL_FRAME       what the host answered is no reply frame, or belongs to another request
+  663  SERIAL_DAMAGED     the reply does not have the digest that it came with
+  664  SERIAL_LIMIT       the reply exceeds the limit
+  665  RELAY_REFUSED      the host does not post to this URL, or not so much
+  681  FILE_WAITING       the request is in a file (detail: its number); the reply is not there yet
+  682  FILE_FOLDER        the folder cannot be read or written; detail is the errno
+  683  FILE_LIMIT         the file with the reply exceeds the limit, or is empty
+  684  FILE_FULL          the folder holds as many requests as there are names
 
   701  STORE_NAME         a record name is empty, too long, or has other characters than a-z, 0-9, _ and -
   702  STORE_SIZE         a record would exceed the store's limit
