@@ -27,6 +27,8 @@ from serial import SerialException
 
 from . import micropython as unix_port
 
+Listener = Callable[[str], bytes | None]
+
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
 
 _EOT = b"\x04"  # the raw REPL ends output, and then the traceback, with it
@@ -67,8 +69,10 @@ class Board:
         with suppress(OSError):
             self._transport.close()
 
-    def exec(self, code: str, on_line: Callable[[str], None] | None = None, timeout: float = 10) -> str:
+    def exec(self, code: str, on_line: Listener | None = None, timeout: float = 10) -> str:
         """Run `code` and return what it printed; `on_line` gets each line as soon as it is complete.
+
+        What `on_line` returns, if not None, is written to the board's standard input.
 
         DeviceError: the code raised (its message is that of the device's exception), or did not end within `timeout`
         seconds; the board is of no use after the latter.
@@ -93,7 +97,7 @@ class Board:
         with self._answering():
             return bytes(self._transport.fs_readfile(path))
 
-    def _section(self, pending: bytearray, end: float, on_line: Callable[[str], None]) -> str:
+    def _section(self, pending: bytearray, end: float, on_line: Listener) -> str:
         """Return the text up to the next EOT, reading on from what is `pending`; EOT and text are taken out of it."""
         serial = self._transport.serial
         start = scanned = 0
@@ -102,11 +106,11 @@ class Board:
             scanned = len(pending)
             known = scanned if stop < 0 else stop
             while (feed := pending.find(b"\n", start, known)) >= 0:
-                on_line(_text(pending[start:feed]))
+                self._answer(on_line(_text(pending[start:feed])))
                 start = feed + 1
             if stop >= 0:
                 if start < stop:
-                    on_line(_text(pending[start:stop]))
+                    self._answer(on_line(_text(pending[start:stop])))
                 text = _text(pending[:stop])
                 del pending[: stop + 1]
                 return text
@@ -117,6 +121,11 @@ class Board:
             with self._answering():  # not around on_line: its errors are the caller's
                 # Never the last byte of several: it could be the prompt, which mpremote waits for in the next exec.
                 pending += serial.read(max(1, serial.inWaiting() - 1))
+
+    def _answer(self, data: bytes | None) -> None:
+        if data is not None:
+            with self._answering():
+                self._transport.serial.write(data)
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -273,28 +282,33 @@ def open_board(spec: str, folder: Path | None = None) -> Board:
 
 
 def call(
-    board: Board, verb: str, job: dict, on_event: Callable[[dict], None] | None = None, timeout: float = 120
-) -> dict:
+    board: Board, verb: str, job: dict, on_event: Callable[[dict], None] | None = None, timeout: float = 120,
+    relay: Listener | None = None,
+) -> dict:  # fmt: skip
     """Have the board do `verb` with `job` and return its result; `on_event` gets each event as it comes.
 
     The board prints JSON objects, one a line: any number with the key "event", then one with "result", whose value is
-    returned. Other lines are skipped. `job` may hold secrets. Raises DeviceError.
+    returned. Lines that begin with a tilde go to `relay`, if there is one, and what it returns goes to the board. Other
+    lines are skipped. `job` may hold secrets. Raises DeviceError.
     """
     if not verb.isidentifier():
         raise ValueError("a verb is a name")
     results = []
 
-    def line(text: str) -> None:
+    def line(text: str) -> bytes | None:
+        if relay and text.startswith("~"):
+            return relay(text)
         try:
             value = json.loads(text)
         except ValueError:
-            return
+            return None
         if not isinstance(value, dict):
-            return
+            return None
         if "event" in value and on_event:
             on_event(value)
         if "result" in value:
             results.append(value["result"])
+        return None
 
     job_bytes = json.dumps(job).encode()
     board.exec(f"from certlet.factory import run\nrun({verb!r}, {job_bytes!r})", line, timeout)
