@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from pyasn1.codec.der import decoder, encoder
 from pyasn1.type import univ, useful
-from pyasn1_alt_modules import rfc4211, rfc5280, rfc6402, rfc9480
+from pyasn1_alt_modules import rfc4211, rfc5280, rfc6402, rfc8018, rfc9480
 
 SHA1, SHA256, SHA384, SHA512 = (
     "1.3.14.3.2.26", "2.16.840.1.101.3.4.2.1", "2.16.840.1.101.3.4.2.2", "2.16.840.1.101.3.4.2.3",
@@ -25,6 +25,13 @@ HMAC_SHA1_CMP, HMAC_SHA1, HMAC_SHA256, HMAC_SHA512 = (
 HASH = {SHA1: "sha1", SHA256: "sha256", SHA384: "sha384", SHA512: "sha512", HMAC_SHA1_CMP: "sha1", HMAC_SHA1: "sha1",
         HMAC_SHA256: "sha256", HMAC_SHA512: "sha512", "1.2.840.113549.2.5": "md5", "1.2.840.113549.2.6": "md5"}
 PBM = "1.2.840.113533.7.66.13"
+PBMAC1, PBKDF2 = "1.2.840.113549.1.5.14", "1.2.840.113549.1.5.12"
+RSA_PSS = "1.2.840.113549.1.1.10"
+# SHA-256, MGF1 with SHA-256, 32 bytes of salt
+PSS_PARAMETERS = bytes.fromhex(
+    "3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06096086480165030402010500a203020120"
+)
+ID_IT = "1.3.6.1.5.5.7.4."
 NULL = b"\x05\x00"
 
 
@@ -51,6 +58,10 @@ def sign(key, data):
     return "1.2.840.10045.4.3.2", None, key.sign(data, ec.ECDSA(hashes.SHA256()))
 
 
+def sign_pss(key, data):
+    return RSA_PSS, PSS_PARAMETERS, key.sign(data, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
+
+
 def algorithm(value, oid, parameters=None):
     value["algorithm"] = oid
     if parameters is not None:
@@ -72,6 +83,10 @@ class Ask:
     public_key: bool = True
     sans: tuple = ()
     not_after: str | None = None
+    not_before: str | None = None
+    extensions: tuple = ()
+    controls: tuple = ()
+    reg_info: tuple = ()
     popo: str = "signature"
     popo_key: object = None
     req_id: int = 0
@@ -84,6 +99,9 @@ class Ask:
     mac: str = HMAC_SHA256
     parameters: bytes | None = None
     iterations: int = 500
+    pbmac1: int = 0
+    key_length: bool = True
+    pss: bool = False
     signer: object = None
     certs: tuple = ()
     sender: str | None = None
@@ -95,35 +113,42 @@ class Ask:
     sender_nonce: bytes | None = field(default_factory=lambda: os.urandom(16))
     recip_nonce: bytes | None = None
     implicit: bool = False
+    time: str | None = "20200101000000Z"
+    profile: str = ""
 
     def cert_request(self):
         """CertReqMessages with the template and its proof of possession."""
         request = rfc4211.CertRequest()
         request["certReqId"] = self.req_id
         template = request["certTemplate"]
-        if self.not_after:
-            template["validity"]["notAfter"]["generalTime"] = self.not_after
+        for part, moment in (("notBefore", self.not_before), ("notAfter", self.not_after)):
+            if moment:
+                template["validity"][part]["generalTime"] = moment
         if self.subject is not None:
             set_name(template["subject"], name(self.subject))
         if self.public_key:
             info = decoder.decode(spki(self.key), asn1Spec=rfc5280.SubjectPublicKeyInfo())[0]
             for part in ("algorithm", "subjectPublicKey"):
                 template["publicKey"][part] = info[part]
-        if self.sans:
-            extension = template["extensions"][0]
-            extension["extnID"] = "2.5.29.17"
-            extension["extnValue"] = x509.SubjectAlternativeName(self.sans).public_bytes()
+        names = [(x509.SubjectAlternativeName(self.sans), False)] if self.sans else []
+        for number, (wanted, critical) in enumerate([*names, *self.extensions]):
+            extension = template["extensions"][number]
+            extension["extnID"] = wanted.oid.dotted_string
+            extension["critical"] = critical
+            extension["extnValue"] = wanted.public_bytes()
+        attributes(request["controls"], self.controls)
         messages = rfc9480.CertReqMessages()
         for number in range(self.requests):
             messages[number]["certReq"] = request
             self.prove(messages[number]["popo"], encoder.encode(request))
+            attributes(messages[number]["regInfo"], self.reg_info)
         return messages
 
     def prove(self, popo, data):
         if self.popo == "raVerified":
             popo["raVerified"] = ""
-        elif self.popo == "keyEncipherment":
-            popo["keyEncipherment"]["subsequentMessage"] = 0
+        elif self.popo in ("keyEncipherment", "keyAgreement"):
+            popo[self.popo]["subsequentMessage"] = 0
         elif self.popo == "signature":
             oid, parameters, signature = sign(self.popo_key or self.key, data)
             algorithm(popo["signature"]["algorithmIdentifier"], oid, parameters)
@@ -166,18 +191,41 @@ class Ask:
             sender = name(self.sender)
         set_name(header["sender"]["directoryName"], sender)
         set_name(header["recipient"]["directoryName"], name("CA"))
-        header["messageTime"] = header["messageTime"].clone(useful.GeneralizedTime("20200101000000Z"))
+        if self.time:
+            header["messageTime"] = header["messageTime"].clone(useful.GeneralizedTime(self.time))
         if self.protect:
-            oid, parameters = sign(self.signer, b"")[:2] if self.signer else (PBM, self.pbm())
+            oid, parameters = self.signed(b"")[:2] if self.signer else self.mac_algorithm()
             algorithm(header["protectionAlg"], oid, parameters)
         octets = {"senderKID": self.reference, "transactionID": self.transaction_id, "senderNonce": self.sender_nonce,
                   "recipNonce": self.recip_nonce}
         for key, value in octets.items():
             if value is not None:
                 header[key] = value
-        if self.implicit:
-            header["generalInfo"][0]["infoType"] = rfc9480.id_it_implicitConfirm
-            header["generalInfo"][0]["infoValue"] = NULL
+        infos = [(rfc9480.id_it_implicitConfirm, NULL)] if self.implicit else []
+        if self.profile:
+            names = rfc9480.CertProfileValue()
+            names[0] = self.profile
+            infos.append((rfc9480.id_it_certProfile, encoder.encode(names)))
+        for number, (oid, value) in enumerate(infos):
+            header["generalInfo"][number]["infoType"] = oid
+            header["generalInfo"][number]["infoValue"] = value
+
+    def signed(self, data):
+        return sign_pss(self.signer, data) if self.pss else sign(self.signer, data)
+
+    def mac_algorithm(self):
+        if not self.pbmac1:
+            return PBM, self.pbm()
+        inner = rfc8018.PBKDF2_params()
+        inner["salt"]["specified"] = self.salt
+        inner["iterationCount"] = self.iterations
+        if self.key_length:
+            inner["keyLength"] = self.pbmac1
+        algorithm(inner["prf"], HMAC_SHA256, NULL)
+        value = rfc8018.PBMAC1_params()
+        algorithm(value["keyDerivationFunc"], PBKDF2, encoder.encode(inner))
+        algorithm(value["messageAuthScheme"], self.mac, NULL)
+        return PBMAC1, encoder.encode(value)
 
     def pbm(self):
         value = rfc4211.PBMParameter()
@@ -189,7 +237,9 @@ class Ask:
 
     def protection(self, data):
         if self.signer:
-            return sign(self.signer, data)[2]
+            return self.signed(data)[2]
+        if self.pbmac1:
+            return pbmac1(self.secret, self.salt, self.iterations, self.pbmac1, HASH[self.mac], data)
         return pbm_mac(self.secret, self.salt, HASH[self.owf], self.iterations, HASH[self.mac], data)
 
     def confirm(self, reply, *, accept=True, cert_hash=None, req_id=None, hash_alg=None, empty=False, **changes):
@@ -201,12 +251,61 @@ class Ask:
             content[0]["statusInfo"]["status"] = 0 if accept else 2
             if hash_alg:
                 algorithm(content[0]["hashAlg"], hash_alg)
-        fields = {**self.__dict__, "kind": "certConf", "sender_nonce": os.urandom(16), "recip_nonce": reply.nonce}
+        return self.follow(reply, "certConf", content, **changes)
+
+    def poll(self, reply, req_id=None, **changes):
+        """The pollReq that answers this reply."""
+        content = rfc9480.PollReqContent()
+        content[0]["certReqId"] = self.expected_id if req_id is None else req_id
+        return self.follow(reply, "pollReq", content, **changes)
+
+    def follow(self, reply, kind, content, **changes):
+        """A later message of the transaction."""
+        fields = {**self.__dict__, "kind": kind, "sender_nonce": os.urandom(16), "recip_nonce": reply.nonce}
         return Ask(**{**fields, **changes}).message(content)
+
+    def revoke(self, certificate, reason=None, serial=None, issuer=None):
+        """An rr for this certificate."""
+        content = rfc9480.RevReqContent()
+        template = content[0]["certDetails"]
+        template["serialNumber"] = certificate.serial_number if serial is None else serial
+        set_name(template["issuer"], (issuer or certificate.issuer).public_bytes())
+        if reason is not None:
+            entry = content[0]["crlEntryDetails"][0]
+            entry["extnID"] = "2.5.29.21"
+            entry["extnValue"] = encoder.encode(univ.Enumerated(reason))
+        return Ask(**{**self.__dict__, "kind": "rr"}).message(content)
+
+    def inquire(self, *infos):
+        """A genm with these (id-it number or OID, value)."""
+        content = rfc9480.GenMsgContent()
+        for number, (oid, value) in enumerate(infos):
+            content[number]["infoType"] = oid if isinstance(oid, str) else f"{ID_IT}{oid}"
+            if value:
+                content[number]["infoValue"] = value
+        return Ask(**{**self.__dict__, "kind": "genm"}).message(content)
 
     @property
     def expected_id(self):
         return -1 if self.kind == "p10cr" else self.req_id
+
+
+def old_cert_id(certificate):
+    """The control oldCertID."""
+    value = rfc4211.CertId()
+    set_name(value["issuer"]["directoryName"], certificate.issuer.public_bytes())
+    value["serialNumber"] = certificate.serial_number
+    return "1.3.6.1.5.5.7.5.1.5", encoder.encode(value)
+
+
+def utf8(text):
+    return b"\x0c" + bytes((len(text),)) + text.encode()
+
+
+def attributes(value, pairs):
+    for number, (oid, der) in enumerate(pairs):
+        value[number]["type"] = oid
+        value[number]["value"] = der
 
 
 def fill(body, kind, content):
@@ -229,6 +328,11 @@ def pbm_mac(secret, salt, owf, iterations, mac, data):
     return hmac.digest(key, data, mac)
 
 
+def pbmac1(secret, salt, iterations, length, mac, data):
+    key = hashlib.pbkdf2_hmac("sha256", secret, salt, iterations, length)
+    return hmac.digest(key, data, mac)
+
+
 class Answer:
     """A reply, decoded with the complete schema."""
 
@@ -238,7 +342,7 @@ class Answer:
         self.header = self.message["header"]
         self.kind = self.message["body"].getName()
         self.body = self.message["body"][self.kind]
-        self.nonce = bytes(self.header["senderNonce"])
+        self.nonce = bytes(self.header["senderNonce"]) if self.header["senderNonce"].hasValue() else b""
         used = self.header["protectionAlg"]
         self.protection_oid = str(used["algorithm"]) if used.hasValue() else ""
         extra = self.message["extraCerts"]
@@ -246,13 +350,17 @@ class Answer:
 
     @property
     def status_info(self):
+        if self.kind == "rp":
+            return self.body["status"][0]
         return self.body["pKIStatusInfo"] if self.kind == "error" else self.body["response"][0]["status"]
 
     @property
     def outcome(self):
-        """pkiconf, a status number with the body's name, or the failInfo."""
-        if self.kind == "pkiconf":
-            return "pkiconf"
+        """The body's name, with the status number, the failInfo or checkAfter where there is one."""
+        if self.kind == "pollRep":
+            return f"pollRep {int(self.body[0]['checkAfter'])}"
+        if self.kind not in ("ip", "cp", "kup", "rp", "error"):
+            return self.kind
         info = self.status_info
         if not info["failInfo"].hasValue():
             return f"{self.kind} {int(info['status'])}"
@@ -272,6 +380,22 @@ class Answer:
         return certificate(self.body["response"][0]["certifiedKeyPair"]["certOrEncCert"]["certificate"])
 
     @property
+    def encrypted_certificate(self):
+        """EncryptedKey."""
+        return self.body["response"][0]["certifiedKeyPair"]["certOrEncCert"]["encryptedCert"]
+
+    @property
+    def private_key(self):
+        """EncryptedKey."""
+        return self.body["response"][0]["certifiedKeyPair"]["privateKey"]
+
+    @property
+    def infos(self):
+        """What a genp tells: value by id-it number."""
+        return {int(item["infoType"][-1]): bytes(item["infoValue"]) if item["infoValue"].hasValue() else None
+                for item in self.body}  # fmt: skip
+
+    @property
     def der(self):
         return self.certificate.public_bytes(serialization.Encoding.DER)
 
@@ -285,6 +409,8 @@ class Answer:
         return encoder.encode(part)
 
     def is_maced(self, secret):
+        if self.protection_oid == PBMAC1:
+            return self.is_pbmac1(secret)
         if self.protection_oid != PBM:
             return False
         value = decoder.decode(bytes(self.header["protectionAlg"]["parameters"]), asn1Spec=rfc4211.PBMParameter())[0]
@@ -292,14 +418,32 @@ class Answer:
                       HASH[str(value["mac"]["algorithm"])], self.protected_part())
         return mac == self.message["protection"].asOctets()
 
+    def is_pbmac1(self, secret):
+        parameters = bytes(self.header["protectionAlg"]["parameters"])
+        value = decoder.decode(parameters, asn1Spec=rfc8018.PBMAC1_params())[0]
+        inner = bytes(value["keyDerivationFunc"]["parameters"])
+        inner = decoder.decode(inner, asn1Spec=rfc8018.PBKDF2_params())[0]
+        mac = pbmac1(secret, bytes(inner["salt"]["specified"]), int(inner["iterationCount"]), int(inner["keyLength"]),
+                     HASH[str(value["messageAuthScheme"]["algorithm"])], self.protected_part())
+        return mac == self.message["protection"].asOctets()
+
     def is_signed(self):
-        """By the first of the extraCerts, with ECDSA."""
+        """By the first of the extraCerts, with what its key and the protectionAlg ask for."""
         key, signature = self.extra_certs[0].public_key(), self.message["protection"].asOctets()
         try:
-            key.verify(signature, self.protected_part(), ec.ECDSA(hashes.SHA256()))
-        except InvalidSignature:
+            key.verify(signature, self.protected_part(), *SCHEMES[self.protection_oid])
+        except (InvalidSignature, KeyError):
             return False
-        return self.protection_oid == "1.2.840.10045.4.3.2"
+        return True
+
+
+SCHEMES = {
+    "1.2.840.10045.4.3.2": (ec.ECDSA(hashes.SHA256()),),
+    "1.2.840.10045.4.3.3": (ec.ECDSA(hashes.SHA384()),),
+    "1.2.840.113549.1.1.11": (padding.PKCS1v15(), hashes.SHA256()),
+    RSA_PSS: (padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256()),
+    "1.3.101.112": (),
+}
 
 
 FAILURES = (

@@ -15,7 +15,7 @@ from . import cmp_bodies as bodies
 from . import crl, der
 from .cmp_codec import decode, encode, general_name, infos
 from .cmp_reply import Call, Reply
-from .cmp_schema import CRL_STATUSES, INFOS
+from .cmp_schema import CRL_STATUSES, INFOS, explicit
 from .credential import to_der
 from .enrolment import Outcome
 from .names import same_name
@@ -96,10 +96,7 @@ class General:
         """dpn [0]: any distribution point, as this CA has one CRL only; issuer [1]: the name of the issuing CA."""
         if source[0] == 0xA0:
             return True
-        try:
-            names = decode(der.retag(0x30, source), rfc5280.GeneralNames())
-        except Refused:
-            return False
+        names = decode(source, explicit(1, rfc5280.GeneralNames()))
         ours = general_name(self._ca.issuing.subject)
         return any(same_name(encode(name), ours) for name in names)
 
