@@ -21,6 +21,7 @@ RANGES = (
     (101, 149, "DER and PEM"),
     (201, 249, "Cryptography"),
     (301, 349, "Certificates and chains"),
+    (351, 399, "CMS"),
     (401, 449, "CMP"),
     (601, 699, "Transports"),
     (701, 749, "Storage"),

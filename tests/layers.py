@@ -37,7 +37,7 @@ LAYERS = {
     "certlet.factory": 8,
 }
 # Packages whose modules are one layer.
-TOGETHER = ("certlet.transport", "certlet.crypto", "certlet.x509")
+TOGETHER = ("certlet.transport", "certlet.crypto", "certlet.x509", "certlet.cms")
 # Codecs and engines get time, randomness and bytes from their caller: tests can replay any moment.
 PURE = ("certlet.der", "certlet.oid", "certlet.pem", "certlet.x509", "certlet.cms", "certlet.cmp", "certlet.scep")
 IMPURE = {"time", "os", "socket", "machine", "random"}

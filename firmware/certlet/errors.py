@@ -44,6 +44,25 @@ that a peer sent.
   318  CHAIN_CRITICAL         a critical extension is not understood
   319  CHAIN_TOO_LONG         the chain is longer, or the search wider, than the limit
 
+  351  CMS_TYPE           another type of CMS content was due here
+  352  CMS_VERSION        a CMS structure has a version that RFC 5652 does not give it
+  353  CMS_RECIPIENT      no RecipientInfo is addressed to us; when writing: not one recipient was named
+  354  CMS_ALGORITHM      an algorithm of a CMS structure is not supported
+  355  CMS_PARAMETER      a count, length or IV of a CMS algorithm is outside the limits
+  356  CMS_DECRYPT        the content does not decrypt: another key or secret, or changed octets
+  357  CMS_LIMIT          more recipients, signers, certificates or octets than the limit
+  358  CMS_CONTENT        the content that was signed is not there
+  359  CMS_SIGNER         the signer's certificate is missing, or there is no signer
+  360  CMS_ATTRIBUTE      a signed attribute is missing, doubled or of another content type
+  361  CMS_DIGEST         the content is not the one that was signed
+  362  CMS_SIGNATURE      the signature does not verify, or uses another digest than the signer names
+  363  CMS_SIGNER_USAGE   the signer's certificate must not sign (keyUsage)
+  364  CMS_KEY            a private key's parts do not fit together
+  371  BER_TRUNCATED      an element in BER ends beyond its buffer
+  372  BER_FORMAT         the octets are not BER, or something follows them
+  373  BER_DEPTH          elements in BER are nested too deeply
+  374  BER_LIMIT          a message in BER exceeds the limit
+
   401  CMP_VERSION        a message has a pvno other than 2 or 3
   402  CMP_BODY           another kind of message body was due here
   403  CMP_TRANSACTION    the transactionID is not ours
