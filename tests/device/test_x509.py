@@ -101,16 +101,137 @@ def test_signatures():
     raises(BadSignature, None, algorithm.verify, c, leaf.signature_algorithm, root.spki, b"", leaf.tbs)
 
 
-def test_algorithms_that_are_not_known():
-    v = vectors("x509")["fields"]
+# (content of a signature AlgorithmIdentifier, (digest, scheme)), None: refused. PSS parameters: RFC 4055 3.1
+_PSS = "06092a864886f70d01010a"
+_SHA256_ID, _SHA512_ID = "300d06096086480165030402010500", "300d06096086480165030402030500"
+SIGNATURE_ALGORITHMS = (
+    ("06082a8648ce3d040302", ("sha256", "ecdsa")),
+    ("06082a8648ce3d040303", ("sha384", "ecdsa")),
+    ("06082a8648ce3d040304", ("sha512", "ecdsa")),
+    ("06082a8648ce3d0403020500", None),
+    ("06082a8648ce3d040301", None),
+    ("06072a8648ce3d0401", None),
+    ("06092a864886f70d01010b0500", ("sha256", "rsa")),
+    ("06092a864886f70d01010b", ("sha256", "rsa")),
+    ("06092a864886f70d01010c0500", ("sha384", "rsa")),
+    ("06092a864886f70d01010d0500", ("sha512", "rsa")),
+    ("06092a864886f70d01010d050000", None),
+    ("06092a864886f70d01010b0400", None),
+    ("06092a864886f70d01010b3000", None),
+    ("06092a864886f70d0101050500", None),
+    ("06092a864886f70d01010e0500", None),
+    ("06092a864886f70d0101010500", None),
+    ("06032b6570", ("sha512", "ed25519")),
+    ("06032b65700500", None),
+    ("06032b6571", None),
+    (_PSS, None),
+    (_PSS + "0500", None),
+    (_PSS + "3000", None),
+    (_PSS + "3034a00f" + _SHA256_ID + "a11c301a06092a864886f70d010108" + _SHA256_ID + "a203020120", ("sha256", "rsa-pss")),
+    (_PSS + "3030a00d300b0609608648016503040201a11a301806092a864886f70d010108300b0609608648016503040201a203020120", ("sha256", "rsa-pss")),
+    (_PSS + "3034a00f" + _SHA512_ID + "a11c301a06092a864886f70d010108" + _SHA512_ID + "a203020140", ("sha512", "rsa-pss")),
+    (_PSS + "3034a00f" + _SHA512_ID + "a11c301a06092a864886f70d010108" + _SHA256_ID + "a203020140", None),
+    (_PSS + "3034a00f" + _SHA256_ID + "a11c301a06092a864886f70d010108" + _SHA256_ID + "a203020140", None),
+    (_PSS + "3034a00f" + _SHA256_ID + "a11c301a06092a864886f70d010109" + _SHA256_ID + "a203020120", None),
+    (_PSS + "3039a00f" + _SHA256_ID + "a11c301a06092a864886f70d010108" + _SHA256_ID + "a203020120a303020101", None),
+    (_PSS + "302fa00f" + _SHA256_ID + "a11c301a06092a864886f70d010108" + _SHA256_ID, None),
+    (_PSS + "3005a203020120", None),
+    (_PSS + "302ca00b300906052b0e03021a0500a118301606092a864886f70d010108300906052b0e03021a0500a203020114", None),
+    (_PSS + "3034a00f" + _SHA256_ID + "a11c301a06092a864886f70d010108" + _SHA256_ID + "a2030201200500", None),
+)  # fmt: skip
+
+
+def test_signature_algorithms():
+    for content, expected in SIGNATURE_ALGORITHMS:
+        w = Writer()
+        w.tlv(0x30, unhexlify(content))
+        if expected is None:
+            assert raises(Unsupported, X509_SIGNATURE, algorithm.signature_digest, w.bytes()), content
+        else:
+            assert algorithm.signature_digest(w.bytes()) == expected, content
+            assert algorithm.signature_digest(w.view()) == expected
+            assert algorithm.certificate_digest(w.bytes()) == expected[0]
+
+
+def test_keys_of_each_kind():
+    """SubjectPublicKeyInfo and private key are the octets that another library writes of the same key."""
     c = crypto.select()
-    leaf = Certificate(unhexlify(v["der"]))
-    rsa = unhexlify("300d06092a864886f70d01010b0500")
-    with_null = unhexlify("300c06082a8648ce3d0403020500")
-    for identifier in (rsa, with_null):
-        raises(Unsupported, X509_SIGNATURE, algorithm.verify, c, identifier, leaf.spki, leaf.signature, leaf.tbs)
-    p384 = unhexlify("3076301006072a8648ce3d020106052b81040022036200") + bytes(97)
-    raises(Unsupported, X509_KEY, algorithm.read_spki, p384)
+    rows = vectors("x509")["keys"]
+    assert [row["alg"] for row in rows] == ["p256", "p384", "ed25519", "rsa", "rsa"]
+    for row in rows:
+        key = c.load(b"soft:" + row["alg"].encode() + b":" + unhexlify(row["secret"]))
+        spki = unhexlify(row["spki"])
+        assert _spki(key) == spki, row["alg"]
+        alg, public = algorithm.read_spki(spki)
+        assert alg == key.alg == row["alg"] and public == key.public()
+        w = Writer()
+        algorithm.write_private_key(w, key)
+        assert w.bytes() == unhexlify(row["private"]), row["alg"]
+        w = Writer()
+        algorithm.write_signature_algorithm(w, key)
+        identifier = w.bytes()
+        signature = algorithm.sign(c, key, b"one", memoryview(b"two"))
+        algorithm.verify(c, identifier, spki, signature, b"onetwo")
+        algorithm.verify(c, identifier, memoryview(spki), memoryview(signature), b"o", b"netwo")
+        raises(BadSignature, None, algorithm.verify, c, identifier, spki, signature, b"onetw")
+        raises(BadSignature, None, algorithm.verify, c, identifier, spki, signature[:-1], b"onetwo")
+        raises(BadSignature, None, algorithm.verify, c, identifier, spki, signature + b"\0", b"onetwo")
+        for other in rows:
+            if other["alg"] != row["alg"]:
+                raises(BadSignature, None, algorithm.verify, c, identifier, unhexlify(other["spki"]), signature, b"onetwo")
+
+
+def test_keys_that_are_not_known():
+    for content, octets in (
+        ("06072a8648ce3d020106052b81040023", bytes(133)),  # P-521
+        ("06072a8648ce3d020106052b8104000a", bytes(65)),  # secp256k1
+        ("06072a8648ce3d0201", bytes(65)),
+        ("06072a8648ce3d020106082a8648ce3d0301070500", bytes(65)),
+        ("06032b65700500", bytes(32)),
+        ("06032b656e", bytes(32)),  # X25519
+        ("06092a864886f70d010101", bytes(270)),
+        ("06092a864886f70d01010a", bytes(270)),
+    ):
+        w = Writer()
+        m = w.open(0x30)
+        w.tlv(0x30, unhexlify(content))
+        w.bits(octets)
+        w.close(m)
+        assert raises(Unsupported, X509_KEY, algorithm.read_spki, w.bytes()), content
+
+
+def test_rsa_keys_that_are_malformed():
+    n = "02820101" + "00" + "c1" * 256
+    for content in (
+        "3082010a" + n + "0203010001" + "0500",
+        "3082010a" + n + "0203010001"[:-2],
+        "30820106" + n,
+        "3082010d" + n + "02060100010001ff",
+        "30820109" + "02820100" + "c1" * 256 + "0203010001",
+        "3082010b" + "02820102" + "0000" + "c1" * 256 + "0203010001",
+        "308205090282050200" + "c1" * 1281 + "0203010001",
+        "",
+        "3000",
+    ):
+        w = Writer()
+        m = w.open(0x30)
+        w.tlv(0x30, unhexlify("06092a864886f70d0101010500"))
+        w.bits(unhexlify(content))
+        w.close(m)
+        assert raises(ProtocolError, None, algorithm.read_spki, w.bytes()), content[:8]
+
+
+def test_key_info_without_a_key():
+    for alg, expected in (
+        ("p256", "3018301306072a8648ce3d020106082a8648ce3d030107030100"),
+        ("p384", "3015301006072a8648ce3d020106052b81040022030100"),
+        ("ed25519", "300a300506032b6570030100"),
+        ("rsa2048", "3012300d06092a864886f70d0101010500030100"),
+    ):
+        w = Writer()
+        algorithm.write_empty_spki(w, alg)
+        assert w.bytes() == unhexlify(expected), alg
+    raises(Unsupported, X509_KEY, algorithm.write_empty_spki, Writer(), "p521")
 
 
 def test_request_carries_subject_key_and_extensions():

@@ -7,7 +7,7 @@ policies are not processed: where they are critical the chain is refused.
 
 from micropython import const
 
-from ..errors import BadSignature, ProtocolError, Unsupported, Untrusted
+from ..errors import BadSignature, CryptoError, ProtocolError, Untrusted
 from . import algorithm
 from .certificate import Certificate
 from .name import same_name
@@ -40,7 +40,7 @@ def check_chain(crypto, leaf, candidates, anchors, now):
 
     `candidates` are certificates that a peer sent: hints, believed only when they chain to an anchor.
     `now` in seconds since 1970. Raises Untrusted (what failed last on the way up, CHAIN_NO_ANCHOR when no issuer
-    was found at all) or Unsupported.
+    was found at all), Unsupported, or CryptoError for an issuer whose public key is none.
     """
     _check_certificate(leaf, now)
     search = _Search(crypto, candidates, anchors, now)
@@ -68,7 +68,7 @@ class _Search:
             return None
         certificate = path[-1]
         for anchor in self.anchors:
-            if anchor.der == certificate.der and len(path) > 1:
+            if anchor.der == certificate.der:
                 return path
         for pool, trusted in ((self.anchors, True), (self.candidates, False)):
             for issuer in pool:
@@ -76,7 +76,7 @@ class _Search:
                     continue
                 try:
                     self.check_issuer(issuer, path)
-                except (Untrusted, Unsupported, ProtocolError) as e:
+                except (Untrusted, CryptoError, ProtocolError) as e:
                     self.failure = e
                     continue
                 found = path + [issuer]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 NOW = datetime.datetime(2026, 11, 23, 12, 0, tzinfo=datetime.UTC)
@@ -23,20 +24,39 @@ def usage(*names: str) -> x509.KeyUsage:
     return x509.KeyUsage(**{**flags, **dict.fromkeys(names, True)})
 
 
+KINDS = {
+    "p256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "p384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "p521": lambda: ec.generate_private_key(ec.SECP521R1()),
+    "ed25519": ed25519.Ed25519PrivateKey.generate,
+    "rsa1024": lambda: rsa.generate_private_key(65537, 1024),
+    "rsa2048": lambda: rsa.generate_private_key(65537, 2048),
+    "rsa3072": lambda: rsa.generate_private_key(65537, 3072),
+}
+
+
+def pss(digest=None, mask=None, salt=padding.PSS.DIGEST_LENGTH):
+    """PSS padding, with SHA-256 in all places unless another is named."""
+    return padding.PSS(padding.MGF1(mask or digest or hashes.SHA256()), salt)
+
+
 class Pki:
     """Issues certificates by name; every key is kept, so that a flaw is one changed argument."""
 
     def __init__(self) -> None:
-        self.keys: dict[str, ec.EllipticCurvePrivateKey] = {}
+        self.keys: dict[str, CertificateIssuerPrivateKeyTypes] = {}
         self.certificates: dict[str, x509.Certificate] = {}
 
-    def key(self, name: str) -> ec.EllipticCurvePrivateKey:
-        return self.keys.setdefault(name, ec.generate_private_key(ec.SECP256R1()))
+    def key(self, name: str, kind: str = "p256") -> CertificateIssuerPrivateKeyTypes:
+        if name not in self.keys:
+            self.keys[name] = KINDS[kind]()
+        return self.keys[name]
 
     def issue(
         self, name, issuer, *, subject=None, ca=None, path_len=None, key_usage=None, start=-1, end=365, extra=(),
-        signing_key=None, digest=None, identifiers=True, issuer_name=None,
+        signing_key=None, digest=None, identifiers=True, issuer_name=None, kind="p256", pad=None,
     ):  # fmt: skip
+        self.key(name, kind)
         subject_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject or name)])
         if issuer_name is None:
             issuer_name = self.certificates[issuer].subject if issuer in self.certificates else subject_name
@@ -55,7 +75,9 @@ class Pki:
             builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), False)
         for extension, critical in extra:
             builder = builder.add_extension(extension, critical)
-        certificate = builder.sign(self.key(signing_key or issuer), digest or hashes.SHA256())
+        signer = self.key(signing_key or issuer)
+        digest = None if isinstance(signer, ed25519.Ed25519PrivateKey) else digest or hashes.SHA256()
+        certificate = builder.sign(signer, digest, rsa_padding=pad)
         self.certificates[name] = certificate
         return certificate
 
@@ -99,15 +121,44 @@ def chains() -> list[dict]:
         ("unknown critical extension in a CA", [root, but(middle, extra=[unknown(True)]), leaf], 318),
         ("critical name constraints", [root, but(middle, extra=[(x509.NameConstraints([x509.DNSName("x")], None), True)]), leaf], 318),
         ("too many intermediates", [root, *deep, but(leaf, issuer="ca5")], 319),
+        *other_keys(root, middle, leaf, but),
     ]  # fmt: skip
     out = []
     for title, members, code in rows:
         pki = Pki()
+        if any(arguments.get("signing_key") == "root2" for _, arguments in members):
+            pki.key("root2", "rsa2048")
         for name, arguments in members:
             pki.issue(name, **arguments)
         names = [name for name, _ in members]
         out.append(case(title, pki, names[-1], names[1:-1], names[:1], code))
     return out + special_chains()
+
+
+def other_keys(root, middle, leaf, but) -> list[tuple]:
+    """Rows as in `chains`, with other keys than P-256."""
+    sha384, sha512 = hashes.SHA384(), hashes.SHA512()
+    rsa_root, rsa_middle = but(root, kind="rsa2048"), but(middle, kind="rsa2048")
+    return [
+        ("RSA with SHA-256, SHA-384, SHA-512", [rsa_root, but(rsa_middle, digest=sha384), but(leaf, kind="rsa3072", digest=sha512)], 0),
+        ("PSS with SHA-256 and SHA-512", [rsa_root, but(rsa_middle, pad=pss()), but(leaf, digest=sha512, pad=pss(sha512))], 0),
+        ("P-384 above P-256", [but(root, kind="p384"), but(middle, kind="p384", digest=sha384), leaf], 0),
+        ("P-256 above P-384", [root, but(middle, kind="p384"), but(leaf, kind="p384", digest=sha384)], 0),
+        ("Ed25519", [but(root, kind="ed25519"), but(middle, kind="ed25519"), but(leaf, kind="ed25519")], 0),
+        ("RSA, P-384, Ed25519", [rsa_root, but(middle, kind="p384"), but(leaf, kind="ed25519")], 0),
+        ("Ed25519, RSA, P-256", [but(root, kind="ed25519"), rsa_middle, leaf], 0),
+        ("PSS with a salt of 20 octets", [rsa_root, but(rsa_middle, pad=pss(salt=20)), leaf], 307),
+        ("PSS with the longest salt", [rsa_root, but(rsa_middle, pad=pss(salt=222)), leaf], 307),
+        ("PSS with two hashes", [rsa_root, but(rsa_middle, pad=pss(mask=sha512)), leaf], 307),
+        ("RSA of 1024 bits", [but(root, kind="rsa1024"), middle, leaf], 213),
+        ("RSA of 1024 bits in the middle", [root, but(middle, kind="rsa1024"), leaf], 213),
+        ("a curve that is not known", [but(root, kind="p521"), middle, leaf], 306),
+        ("RSA root, signed by another RSA key", [rsa_root, but(rsa_middle, signing_key="root2"), leaf], 314),
+        ("RSA root, signed by an EC key", [rsa_root, but(middle, signing_key="stranger"), leaf], 314),
+        ("Ed25519 root, signed by an EC key", [but(root, kind="ed25519"), but(middle, signing_key="stranger"), leaf], 314),
+        ("EC root, signed by an RSA key", [root, but(middle, signing_key="root2"), leaf], 314),
+        ("P-384 root, signed on P-256", [but(root, kind="p384"), but(middle, signing_key="stranger"), leaf], 314),
+    ]  # fmt: skip
 
 
 def special_chains() -> list[dict]:
@@ -184,6 +235,29 @@ def fields() -> dict:
     }
 
 
+def keys() -> list[dict]:
+    """A key of each kind: what the device stores of it, its SubjectPublicKeyInfo, the private key as `ssl` loads it."""
+    encoding, plain = serialization.Encoding, serialization.NoEncryption()
+    rows = []
+    for kind in ("p256", "p384", "ed25519", "rsa2048", "rsa3072"):
+        key = KINDS[kind]()
+        form = serialization.PrivateFormat.TraditionalOpenSSL
+        if kind == "ed25519":
+            form = serialization.PrivateFormat.PKCS8
+            secret = key.private_bytes_raw()
+        elif kind.startswith("rsa"):
+            known = key.private_numbers()
+            size = key.key_size // 16
+            secret = known.public_numbers.e.to_bytes(4) + known.p.to_bytes(size) + known.q.to_bytes(size)
+        else:
+            secret = key.private_numbers().private_value.to_bytes((key.key_size + 7) // 8)
+        spki = key.public_key().public_bytes(encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        private = key.private_bytes(encoding.DER, form, plain)
+        alg = kind[:3] if kind.startswith("rsa") else kind
+        rows.append({"alg": alg, "secret": secret.hex(), "spki": spki.hex(), "private": private.hex()})
+    return rows
+
+
 def moments() -> list[list]:
     """Pairs of GeneralizedTime text and seconds since 1970, around every corner of the calendar."""
     dates = [
@@ -196,5 +270,5 @@ def moments() -> list[list]:
 
 
 def generate(folder: Path) -> None:
-    made = {"now": int(NOW.timestamp()), "chains": chains(), "fields": fields(), "moments": moments()}
+    made = {"now": int(NOW.timestamp()), "chains": chains(), "fields": fields(), "keys": keys(), "moments": moments()}
     (folder / "x509.json").write_text(json.dumps(made))

@@ -1,7 +1,14 @@
 """The software backend: integers, hashlib and cryptolib, on every board.
 
 Each function imports what it needs when it is called first, so a device that only hashes never loads the curve.
+A firmware image may leave out the modules of p384, ed25519 and rsa: what they do is Unsupported then.
 """
+
+from micropython import const
+
+from ...errors import Unsupported
+
+_CRYPTO_ALGORITHM = const(204)
 
 NAME = "soft"
 CAPS = (
@@ -73,16 +80,20 @@ def aes_unwrap(kek, data):
     return unwrap(kek, data)
 
 
+def _optional(name):
+    # A module that an image may lack.
+    try:
+        return __import__("certlet.crypto.soft." + name, None, None, ("_",))
+    except ImportError:
+        raise Unsupported(_CRYPTO_ALGORITHM, name)
+
+
 def generate(alg, progress=None):
     """See `ecdsa.generate`, `ed25519.generate` and `rsa_generate.generate`, which alone calls `progress`."""
     if alg[:3] == "rsa":
-        from .rsa_generate import generate
-
-        return generate(alg, progress)
+        return _optional("rsa_generate").generate(alg, progress)
     if alg == "ed25519":
-        from .ed25519 import generate
-
-        return generate()
+        return _optional("ed25519").generate()
     from .ecdsa import generate
 
     return generate(alg)
@@ -90,33 +101,27 @@ def generate(alg, progress=None):
 
 def search(alg, state=b""):
     """See `rsa_generate.Search`."""
-    from .rsa_generate import Search
-
-    return Search(alg, state)
+    return _optional("rsa_generate").Search(alg, state)
 
 
 def load(ref):
     """See `ecdsa.load`, `ed25519.load` and `rsa_key.load`."""
     kind = bytes(ref[5:13])
     if kind[:4] == b"rsa:":
-        from .rsa_key import load
-    elif kind == b"ed25519:":
-        from .ed25519 import load
-    else:
-        from .ecdsa import load
+        return _optional("rsa_key").load(ref)
+    if kind == b"ed25519:":
+        return _optional("ed25519").load(ref)
+    from .ecdsa import load
+
     return load(ref)
 
 
 def verify(alg, public, signature, digest, hash=None):
     """See `ecdsa.verify`, `ed25519.verify` and `rsa.verify`, which alone heeds `hash`."""
     if alg[:3] == "rsa":
-        from .rsa import verify
-
-        verify(alg, public, signature, digest, hash)
+        _optional("rsa").verify(alg, public, signature, digest, hash)
     elif alg == "ed25519":
-        from .ed25519 import verify
-
-        verify(public, signature, digest)
+        _optional("ed25519").verify(public, signature, digest)
     else:
         from .ecdsa import verify
 
@@ -125,6 +130,4 @@ def verify(alg, public, signature, digest, hash=None):
 
 def encrypt(alg, public, data):
     """See `rsa.encrypt`."""
-    from .rsa import encrypt
-
-    return encrypt(alg, public, data)
+    return _optional("rsa").encrypt(alg, public, data)

@@ -39,9 +39,9 @@ def _curve(alg):
 
         return p256
     if alg == "p384":
-        from . import p384
+        from . import _optional
 
-        return p384
+        return _optional(alg)
     raise Unsupported(_CRYPTO_ALGORITHM, alg)
 
 

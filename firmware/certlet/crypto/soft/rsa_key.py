@@ -147,8 +147,10 @@ class Key:
     def components(self):
         """The octets of n, e, d, p, q, d mod p-1, d mod q-1, 1/q mod p: RSAPrivateKey behind its version (A.1.2)."""
         p, q, e = self._primes()
-        phi = (p - 1) * (q - 1)
-        d = invert(e, phi)
+        a, b = p - 1, q - 1
+        while b:
+            a, b = b, a % b
+        d = invert(e, (p - 1) * (q - 1) // a)
         numbers = (p * q, e, d, p, q, d % (p - 1), d % (q - 1), self._coefficient(p, q))
         size = len(self._public) - 4
         return [x.to_bytes(size, "big") for x in numbers]
