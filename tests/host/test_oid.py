@@ -1,22 +1,28 @@
-"""Every constant of the device's oid.py against the modules of pyasn1-alt-modules, which were made from the RFCs' text."""
+"""Every constant of the device's oid.py and cms/oids.py against the modules of pyasn1-alt-modules, which were made from the RFCs' text."""
 
+import pytest
 from pyasn1.codec.der.encoder import encode
 from pyasn1_alt_modules import (
     rfc2985,
     rfc3279,
     rfc3370,
+    rfc3565,
     rfc4055,
     rfc4108,
     rfc4210,
     rfc4211,
     rfc5280,
     rfc5480,
+    rfc5652,
+    rfc5753,
+    rfc5958,
     rfc8018,
     rfc8410,
     rfc9480,
 )
 
 from certlet import oid
+from certlet.cms import oids
 
 KNOWN = {
     "AT_CN": rfc5280.id_at_commonName,
@@ -75,11 +81,26 @@ KNOWN = {
     "KP_CM_KGA": rfc9480.id_kp_cmKGA,
 }
 
+KNOWN_IN_CMS = {
+    "DATA": rfc5652.id_data,
+    "SIGNED_DATA": rfc5652.id_signedData,
+    "ENVELOPED_DATA": rfc5652.id_envelopedData,
+    "KEY_PACKAGE": rfc5958.id_ct_KP_aKeyPackage,
+    "CONTENT_TYPE": rfc5652.id_contentType,
+    "MESSAGE_DIGEST": rfc5652.id_messageDigest,
+    "AES128_CBC": rfc3565.id_aes128_CBC,
+    "AES256_CBC": rfc3565.id_aes256_CBC,
+    "AES128_WRAP": rfc3565.id_aes128_wrap,
+    "AES256_WRAP": rfc3565.id_aes256_wrap,
+    "PWRI_KEK": rfc3370.id_alg_PWRI_KEK,
+    "ECDH_SHA1_KDF": rfc5753.dhSinglePass_stdDH_sha1kdf_scheme,
+    "ECDH_SHA256_KDF": rfc5753.dhSinglePass_stdDH_sha256kdf_scheme,
+    "ECDH_SHA384_KDF": rfc5753.dhSinglePass_stdDH_sha384kdf_scheme,
+    "ECDH_SHA512_KDF": rfc5753.dhSinglePass_stdDH_sha512kdf_scheme,
+}
 
-def constants() -> dict[str, bytes]:
-    """The public constants of oid.py by name."""
-    return {name: value for name, value in vars(oid).items() if name.isupper() and not name.startswith("_")}
 
-
-def test_each_constant_is_the_oid_of_its_name():
-    assert constants() == {name: encode(identifier) for name, identifier in KNOWN.items()}
+@pytest.mark.parametrize(("module", "known"), [(oid, KNOWN), (oids, KNOWN_IN_CMS)])
+def test_each_constant_is_the_oid_of_its_name(module, known):
+    constants = {name: value for name, value in vars(module).items() if name.isupper() and not name.startswith("_")}
+    assert constants == {name: encode(identifier) for name, identifier in known.items()}
