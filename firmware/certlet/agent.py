@@ -1,16 +1,19 @@
 """Joins engine, transport, store and clock: the only module that knows them all.
 
 An identity is one record of the store: key reference, certificate, chain and
-anchors together, so that a power cut never parts a key from its certificate.
-`pending` is written before the CA is told that the certificate arrived, `active`
-after; the one before stays as `previous`.
+anchors together, so that a power cut never parts a key from its certificate. A
+transaction that waits, or whose certificate the CA has not heard of yet, is the
+record `pending`: key reference and `cmp.resume.dump`. The certificate becomes
+`active` when the transaction is done; the one before stays as `previous`.
 """
 
+from . import profile
 from .cmp import client, msg
 from .der import Writer
 from .errors import Error, TransportError
 from .store import pack, unpack
-from .x509.name import write_name
+
+_CMP = "application/pkixcmp"
 
 
 class Identity:
@@ -45,79 +48,145 @@ def tls_credentials(crypto, identity):
     return identity.certificate, w.bytes()
 
 
-def decode_anchors(texts):
-    """The DER of all certificates in a list of PEM texts; ProtocolError PEM_FORMAT."""
-    from . import pem
+def transaction(settings, crypto, protection, request, anchors=None, on_check=None):
+    """A CMP transaction as the checked configuration `settings` wants it.
 
-    anchors = []
-    for text in texts:
-        anchors += pem.decode_all(text, "CERTIFICATE")
-    return anchors
-
-
-def transaction(settings, crypto, protection, key, on_check=None):
-    """A CMP `ir` transaction as the checked configuration `settings` wants it.
-
-    `protection` is a `cmp.protect.Mac` or `Signer`, `key` the Key to be certified.
+    `protection` is a `cmp.protect.Mac` or `Signer`, `request` one of `cmp.request`; `anchors` (DER) replace those of
+    the configuration.
     """
-    request = client.CertificateRequest(
-        msg.IR,
-        key,
-        settings["subject"],
-        settings["san"],
-        days=settings["days"],
-        implicit_confirm=settings["implicit_confirm"],
+    from .cmp.keys import open_encrypted
+
+    return client.Transaction(
+        crypto,
+        protection,
+        request,
+        profile.trust(settings, anchors),
+        profile.name(settings["recipient"]),
+        settings["total_timeout"],
+        on_check=on_check,
+        cms=open_encrypted,
     )
-    recipient = None
-    if settings["recipient"]:
-        w = Writer(64)
-        write_name(w, settings["recipient"])
-        recipient = w.bytes()
-    anchors = decode_anchors(settings["trusted"])
-    return client.Transaction(crypto, protection, request, anchors, recipient, on_check)
 
 
-def http(settings):
-    """The transport for CMP messages to the CA of `settings`."""
+def transport(settings):
+    """The transport for CMP messages to the CA of `settings`; ConfigError when URL and transport do not fit.
+
+    Files go to a folder beside the store: its name and "-messages".
+    """
+    kind, limit = settings["transport"], settings["limit"]
+    if kind == "file":
+        from .transport.file import File
+
+        return File(settings["folder"] + "-messages", limit)
+    url, timeout = settings["url"], settings["timeout"]
+    if kind == "coap":
+        from .transport.coap import Coap
+
+        return Coap(url, _CMP, timeout, limit)
+    if kind == "serial":
+        from .transport.serial import Serial
+
+        return Serial(url, _CMP, timeout, limit)
     from .transport.http import Http
 
-    anchors = decode_anchors(settings["tls_trusted"])
-    return Http(settings["url"], "application/pkixcmp", anchors, settings["timeout"], settings["limit"])
+    return Http(url, _CMP, profile.certificates(settings["tls_trusted"]), timeout, limit)
 
 
-def enrol(run, transport, store, now, on_event=None):
-    """Drive the transaction `run` to its end; returns the new active Identity.
+def drive(run, transport, now, wait=None, save=None, on_event=None):
+    """Take the transaction `run` to its end, or to where it waits; returns whether it is done.
 
-    `now()` gives seconds since 1970 or None; `on_event(name, value, octets)` hears of "sent" and "received" with the
-    number of the body (None if unreadable) and the message, before anything of it is checked, and of "saved" with the
-    record's name. On any error the active identity is what it was. A certificate that came but could not be confirmed
-    for lack of a connection is kept as `pending`.
+    `now()` gives seconds since 1970. `wait(seconds)` sleeps and returns True, or returns False to stop here.
+    `save()` is called whenever there is something that a power cut must not lose. `on_event(name, value, octets)`
+    hears of "sent" and "received" with the number of the body (None if unreadable) and the message, before anything
+    of it is checked, and of "waiting" with the seconds.
     """
     on_event = on_event or _ignore
-    try:
-        while True:
-            due = run.send(now())
-            if due is None:
-                break
-            on_event("sent", due[0], due[1])
+    while run.state != client.DONE:
+        due = run.send(now())
+        if due is None:
+            seconds = max(1, run.not_before - now())
+            on_event("waiting", seconds, None)
+            if not (wait and wait(seconds)):
+                return False
+            continue
+        on_event("sent", due[0], due[1])
+        try:
             reply = transport.exchange(due[1])
-            on_event("received", msg.peek_body(reply), reply)
-            run.receive(reply, now())
-            if run.state == client.CONFIRM and not run.failure:
-                store.save("pending", _identity(run).to_bytes())
-                on_event("saved", "pending", None)
+        except TransportError as e:
+            raise run.failure or e
+        on_event("received", msg.peek_body(reply), reply)
+        run.receive(reply, now())
+        if save and run.state in (client.CONFIRM, client.POLL) and not run.failure:
+            save()
+    return True
+
+
+def enrol(run, transport, store, now, wait=None, on_event=None):
+    """Drive the transaction `run` for a certificate; returns the new active Identity, or None while the CA is waiting.
+
+    As `drive`, and `on_event` hears of "saved" with a record's name. On any error the active identity is what it was.
+    A transaction that could not go on for lack of a connection stays as `pending`, for `resume`.
+    """
+    on_event = on_event or _ignore
+
+    def save():
+        from .cmp.resume import dump
+
+        key = run.key.ref if run.key else b""
+        store.save("pending", pack((bytes([run.request.body]), key, dump(run))))
+        on_event("saved", "pending", None)
+
+    try:
+        if not drive(run, transport, now, wait, save, on_event):
+            return None
     except Error as e:
         if not isinstance(e, TransportError):
             store.remove("pending")
-        raise run.failure or e
-    identity = _identity(run)
+        raise
+    identity = Identity(run.key.ref, run.certificate, run.chain, run.anchors)
     _promote(store, identity)
     on_event("saved", "active", None)
     return identity
 
 
-def _identity(run):
-    return Identity(run.request.key.ref, run.certificate, run.chain, run.anchors)
+def resume(settings, crypto, protection, store, anchors=None, on_check=None):
+    """The transaction of the record `pending`, ready for `enrol`, or None if there is none.
+
+    Settings and protection must be those that it was started with. StoreError CMP_DUMP, STORE_DAMAGED.
+    """
+    from .cmp.resume import load
+
+    data = store.load("pending")
+    if data is None:
+        return None
+    body, key_ref, dumped = unpack(data)
+    key = crypto.load(key_ref) if key_ref else None
+    if body[0] == msg.P10CR:
+        from .cmp.request import Pkcs10Request
+
+        request = Pkcs10Request(b"", key)
+    else:
+        request = profile.request(settings, body[0], key)
+    run = transaction(settings, crypto, protection, request, anchors, on_check)
+    load(run, dumped)
+    return run
+
+
+def pinned(store):
+    """The trust anchors that a root update left in the store (DER), or None."""
+    data = store.load("anchors")
+    return None if data is None else list(unpack(data))
+
+
+def update_root(store, crypto, update, old, now):
+    """Replace the pinned root `old` (DER) by the new one of a `cmp.general.RootUpdate`, in one write.
+
+    Without oldWithNew the old root stays beside the new one, for what it has issued. Untrusted CMP_ROOT_UPDATE.
+    """
+    update.check(crypto, old, now)
+    anchors = (update.new_with_new,) if update.old_with_new else (update.new_with_new, old)
+    store.save("anchors", pack(anchors))
+    return anchors
 
 
 def _promote(store, identity):

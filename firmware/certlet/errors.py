@@ -19,13 +19,15 @@ that a peer sent.
   203  CRYPTO_CAPABILITY  no selected crypto backend has a capability that is needed
   204  CRYPTO_ALGORITHM   an algorithm is unknown to the selected crypto backends
   205  CRYPTO_REFERENCE   a key reference is not one that its backend wrote
-  206  CRYPTO_SCALAR      a private key is not 32 octets of a number in 1..n-1
-  207  CRYPTO_POINT       a public key is not an uncompressed point of the curve
+  206  CRYPTO_SCALAR      a private key has a length or numbers that its algorithm does not take
+  207  CRYPTO_POINT       a public key is not a point of the curve, written as it has to be
   208  CRYPTO_LENGTH      a key, IV, digest, text or count has a length that the algorithm does not take
   209  CRYPTO_RANDOM      the random source repeats itself: no key was made
   210  CRYPTO_WIPED       the private key was wiped
   211  CRYPTO_SIGNATURE   the signature does not verify
   212  CRYPTO_FAULT       a computation failed its own check: nothing was released
+  213  CRYPTO_RSA_KEY     an RSA public key has less than 2048 or more than 4096 bits, or is none
+  214  CRYPTO_WRAP        a wrapped key was wrapped under another key, or changed
 
   301  X509_TIME              a time is not written as RFC 5280 demands
   302  X509_VERSION           a certificate has an unknown version, or extensions that its version forbids
@@ -78,15 +80,24 @@ that a peer sent.
   414  CMP_KEY            the issued certificate holds another public key than ours
   415  CMP_REJECTED       the CA refused the request
   416  CMP_ERROR          the CA answered with an error message
-  417  CMP_WAITING        the CA asked us to wait, and this operation cannot
+  417  CMP_TIMEOUT        the CA kept us waiting beyond the time for the whole transaction
   418  CMP_STATE          the call does not fit the state of the transaction
   419  CMP_ENCRYPTED      the certificate came encrypted, which was not asked for
   420  CMP_SUBJECT        the request has no subject
   421  CMP_EXTRA_CERTS    more certificates came than the limit
+  422  CMP_POPO           an unknown way of proving possession of the key
+  423  CMP_SENDER         the message is from another sender than the expected one
+  424  CMP_READ_ERROR     the CA, or whoever sent it, answered no without protection
+  425  CMP_DUMP           a dumped transaction is damaged, or of another version
+  426  CMP_ROOT_UPDATE    the new root certificate is not vouched for by the pinned one
+  427  CMP_INFO           an InfoTypeAndValue cannot be read
+  428  CMP_CENTRAL_KEY    the key that the CA made is not the one in the certificate, or came from no key authority
 
   901  FACTORY_VERB       the host asked for a verb that this firmware does not have
   902  FACTORY_EXPORT     a key may leave a simulated board only
   903  FACTORY_NO_IDENTITY  the board has no active identity
+  904  FACTORY_NO_PENDING  no transaction is pending
+  905  FACTORY_WAITING    the CA is not ready yet, and the job was not to wait
 
   601  URL_FORM           the URL is not scheme://host[:port][/path] of a fitting scheme, or holds more than that
   602  TLS_ANCHORS        https needs trust anchors, and one is missing or no certificate
@@ -134,6 +145,7 @@ that a peer sent.
   801  CONFIG_VALUES      the configuration has missing, unknown or bad values (detail: their keys)
   802  CONFIG_JSON        the configuration is no JSON object
   803  CONFIG_FILE        the configuration file is missing, unreadable (detail: errno) or too long
+  811  PROFILE_VALUE      a dotted OID or hexadecimal octets of the configuration cannot be read
 
 A module that raises a code declares it by the same name behind an underscore,
 `_DER_TAG = const(102)`: private constants cost nothing on flash.

@@ -12,11 +12,13 @@ from binascii import hexlify, unhexlify
 
 from micropython import const
 
-from .errors import ConfigError, Error, Rejected, StoreError
+from .errors import ConfigError, Error, Rejected, StoreError, TransportError
 
 _FACTORY_VERB = const(901)
 _FACTORY_EXPORT = const(902)
 _FACTORY_NO_IDENTITY = const(903)
+_FACTORY_NO_PENDING = const(904)
+_FACTORY_WAITING = const(905)
 
 _LINE = const(256)  # octets of a line that the peer of `tls` may answer
 
@@ -97,7 +99,14 @@ def _identify(job):
 
 
 def _cmp(job):
-    """One CMP `ir`: settings under "config", credentials under "mac" or "signer", optional "new_key", "export"."""
+    """One CMP operation "op": settings under "config", credentials under "mac", "signer" or "identity", and
+
+    ir, cr, kur: "new_key" (hex of a key reference), or "same_key" for kur; "old" (hex) for kur
+    p10cr: "csr" (hex) with "new_key", else the board makes both
+    rr: "issuer" and "serial", or "old" (hex), else the active identity; "reason"
+    genm: "infos", pairs [dotted OID, hex or null]; "old_root" (hex) to check a root update, "update_root" to take it
+    resume: go on with the pending transaction
+    """
     from . import agent, clock, config, crypto
     from .store import Store
 
@@ -105,50 +114,180 @@ def _cmp(job):
     if job.get("export") and sys.platform not in ("linux", "darwin"):
         raise ConfigError(_FACTORY_EXPORT)
     backend = crypto.select(settings["backends"])
+    store = Store(settings["folder"])
     meter = _Meter()
-    if job.get("new_key"):
-        key = backend.load(unhexlify(job["new_key"]))
-    else:
-        key = backend.generate("p256")
-        meter.event("key", alg=key.alg, backend=dict(backend.backends())[key.alg])
-    protection = _protection(job, backend, settings)
-    run = agent.transaction(settings, backend, protection, key, lambda token: meter.event("check", what=token))
-    http = agent.http(settings)
+    identity = agent.load_identity(store) if job.get("identity") else None
+    if job.get("identity") and identity is None:
+        raise ConfigError(_FACTORY_NO_IDENTITY)
+    protection = _protection(job, backend, settings, identity)
+    anchors = None if settings["trusted"] else agent.pinned(store)
+    run = _transaction(job, backend, settings, store, protection, identity, anchors, meter)
+    transport = agent.transport(settings)
 
     def on_event(name, value, octets):
-        if octets is None:
+        if name == "saved":
             meter.event(name, record=value)
+        elif name == "waiting":
+            meter.event(name, seconds=value)
         else:
             meter.event(name, body=value, der=_hex(octets))
 
+    def wait(seconds):
+        if job.get("wait", True):
+            time.sleep(seconds)
+        return job.get("wait", True)
+
     try:
-        identity = agent.enrol(run, http, Store(settings["folder"]), clock.now, on_event)
+        if job["op"] in ("rr", "genm"):
+            done = agent.drive(run, transport, clock.now, wait, None, on_event)
+        else:
+            done = agent.enrol(run, transport, store, clock.now, wait, on_event)
+        if not done:
+            raise TransportError(_FACTORY_WAITING)
     finally:
-        figures = {"round_trips": http.trips, "bytes_up": http.sent, "bytes_down": http.received}
+        figures = {"round_trips": transport.trips, "bytes_up": transport.sent, "bytes_down": transport.received}
         meter.event("end", heap_peak=meter.peak - meter.base, **figures)
-        http.close()
+        transport.close()
         protection.wipe()
-    answer = {
-        "pki_status": run.status,
-        "status_string": run.text,
-        "certificate": _hex(identity.certificate),
-        "chain": [_hex(der) for der in identity.chain],
-        "implicit": run.implicit,
-    }
-    if job.get("export"):
-        answer["key"] = _hex(key.export())
-    return answer
+    return _answer(job, run, backend, store, clock.now())
 
 
-def _protection(job, backend, settings):
-    from .cmp.protect import Mac, Signer
+def _transaction(job, backend, settings, store, protection, identity, anchors, meter):
+    """The transaction that the job asks for."""
+    from . import agent
+
+    def on_check(token):
+        meter.event("check", what=token)
+
+    if job["op"] == "resume":
+        run = agent.resume(settings, backend, protection, store, anchors, on_check)
+        if run is None:
+            raise ConfigError(_FACTORY_NO_PENDING)
+        return run
+    request = _request(job, backend, settings, identity, meter)
+    return agent.transaction(settings, backend, protection, request, anchors, on_check)
+
+
+def _request(job, backend, settings, identity, meter):
+    """The operation of `cmp.request` that the job asks for."""
+    from . import oid, profile
+    from .cmp import request
+    from .x509.certificate import Certificate
+
+    op = job["op"]
+    old = (job.get("old") and Certificate(unhexlify(job["old"]))) or (identity and Certificate(identity.certificate))
+    if op == "genm":
+        infos = [(oid.from_text(i), value and unhexlify(value)) for i, value in job["infos"]]
+        return request.GeneralRequest(infos, settings["profile"])
+    if op == "rr":
+        issuer, serial = job.get("issuer"), job.get("serial")
+        if issuer is None and old is None:
+            raise ConfigError(_FACTORY_NO_IDENTITY)
+        if issuer is None:
+            return request.Revocation(old.issuer, old.serial, job.get("reason"))
+        return request.Revocation(unhexlify(issuer), unhexlify(serial), job.get("reason"))
+    key = _key(job, backend, settings, identity, meter)
+    if op == "p10cr":
+        return _pkcs10(job, backend, settings, key)
+    for name, body in profile.OPERATIONS:
+        if name == op:
+            return profile.request(settings, body, key, old if op == "kur" else None, _secret_controls(job))
+    raise ConfigError(_FACTORY_VERB)
+
+
+def _key(job, backend, settings, identity, meter):
+    """The key to be certified: given, the one before, made now, or None for the CA to make."""
+    if job.get("new_key"):
+        return backend.load(unhexlify(job["new_key"]))
+    if job.get("same_key") and identity:
+        return backend.load(identity.key_ref)
+    kind = settings["key_type"]
+    if kind == "ca":
+        return None
+    key = backend.generate(kind)
+    meter.event("key", alg=key.alg, backend=dict(backend.backends())[key.alg])
+    return key
+
+
+def _pkcs10(job, backend, settings, key):
+    from . import profile
+    from .cmp.request import Pkcs10Request
+    from .der import Writer
+    from .x509.request import write_request
+
+    csr = job.get("csr") and unhexlify(job["csr"])
+    if not csr:
+        w = Writer(512)
+        write_request(w, backend, key, settings["subject"], settings["san"])
+        csr = w.bytes()
+    info = profile.general_info(settings)
+    return Pkcs10Request(csr, key, settings["profile"], info, settings["implicit_confirm"])
+
+
+def _secret_controls(job):
+    """regToken and authenticator are secrets, so they come with the job and not from the configuration."""
+    from . import oid
+    from .cmp.request import text_control
+
+    rows = (("reg_token", oid.REG_TOKEN), ("authenticator", oid.AUTHENTICATOR))
+    return [text_control(identifier, job[name]) for name, identifier in rows if job.get(name)]
+
+
+def _protection(job, backend, settings, identity):
+    from . import profile
+    from .cmp.protect import Signer
 
     if job.get("mac"):
         mac = job["mac"]
-        return Mac(backend, mac["reference"], unhexlify(mac["secret"]), settings["pbm_iterations"])
+        return profile.mac(settings, backend, mac["reference"], unhexlify(mac["secret"]))
+    if identity:
+        return Signer(backend, backend.load(identity.key_ref), identity.certificate, identity.chain[:-1])
     signer = job["signer"]
     chain = [unhexlify(der) for der in signer["chain"]]
     return Signer(backend, backend.load(unhexlify(signer["key"])), unhexlify(signer["certificate"]), chain)
+
+
+def _answer(job, run, backend, store, now):
+    """What the operation brought, as JSON values."""
+    from . import oid
+
+    answer = {"pki_status": run.status, "status_string": run.text}
+    if job["op"] == "genm":
+        answer["infos"] = [[oid.to_text(i), None if value is None else _hex(value)] for i, value in run.infos]
+        _root_update(job, run, backend, store, now, answer)
+    elif run.certificate:
+        answer["certificate"] = _hex(run.certificate)
+        answer["chain"] = [_hex(der) for der in run.chain]
+        answer["implicit"] = run.implicit
+        if job.get("export"):
+            answer["key_alg"] = run.key.alg
+            answer["key"] = _hex(_private_key(run.key))
+    return answer
+
+
+def _private_key(key):
+    from .der import Writer
+    from .x509.algorithm import write_private_key
+
+    w = Writer(256)
+    write_private_key(w, key)
+    return w.bytes()
+
+
+def _root_update(job, run, backend, store, now, answer):
+    """A rootCaKeyUpdate in a genp is checked against the pinned root; taken over only when asked."""
+    from . import agent
+    from .cmp import general
+
+    value = general.find(run.infos, general.ROOT_CA_KEY_UPDATE)
+    if value is None or not job.get("old_root"):
+        return
+    update = general.RootUpdate(value)
+    old = unhexlify(job["old_root"])
+    update.check(backend, old, now)
+    answer["root_update"] = True
+    if job.get("update_root"):
+        agent.update_root(store, backend, update, old, now)
 
 
 def _status(job):

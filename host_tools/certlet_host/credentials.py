@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509.oid import NameOID
 
 P256_PREFIX = b"soft:p256:"  # of the key reference that the device's software backend loads
 
@@ -112,9 +113,16 @@ def parse_subject(text: str) -> list[list[str]]:
     return pairs
 
 
-def parse_san(text: str) -> list[str]:
-    """Turn one subjectAltName into [kind, value]: `dns:`, `ip:`, `uri:`, `email:` or, without it, by its look."""
+def parse_san(text: str) -> list:
+    """Turn one subjectAltName into a row of the device's configuration.
+
+    `dns:`, `ip:`, `uri:`, `email:`, `dirname:/CN=x`, `hw:OID:HEX` (hardwareModuleName) or, without it, by its look.
+    """
     kind, colon, value = text.partition(":")
+    if kind == "dirname" and colon:
+        return ["dirname", parse_subject(value)]
+    if kind == "hw" and colon:
+        return ["hardware", *_oid_and_hex(value)]
     if colon and kind.lower() in ("dns", "ip", "uri", "email"):
         return [kind.lower(), value]
     try:
@@ -124,3 +132,89 @@ def parse_san(text: str) -> list[str]:
     if "://" in text:
         return ["uri", text]
     return ["email" if "@" in text else "dns", text]
+
+
+def _oid_and_hex(text: str) -> list:
+    oid, _, value = text.partition(":")
+    try:
+        bytes.fromhex(value)
+        x509.ObjectIdentifier(oid)
+    except ValueError:
+        raise InputError(f"{text!r} is not OID:HEX") from None
+    return [oid, value]
+
+
+def parse_value(text: str, empty: bool = False) -> list:
+    """Turn `OID:HEX` into [OID, HEX]; where `empty` is allowed, `OID` alone has no value."""
+    if empty and ":" not in text:
+        return [_oid_and_hex(text + ":")[0], None]
+    return _oid_and_hex(text)
+
+
+def parse_extension(text: str) -> list:
+    """Turn `OID:HEX` or `OID!:HEX` (critical) into [OID, critical, HEX]."""
+    oid, value = _oid_and_hex(text.replace("!:", ":", 1))
+    return [oid, "!:" in text, value]
+
+
+def certificate_der(certificate: x509.Certificate) -> bytes:
+    """The DER of a certificate."""
+    return certificate.public_bytes(Encoding.DER)
+
+
+def read_request(path: Path) -> bytes:
+    """Read a PKCS #10 request in PEM; returns its DER."""
+    try:
+        return x509.load_pem_x509_csr(read_file(path, "request file")).public_bytes(Encoding.DER)
+    except ValueError:
+        raise InputError(f"{path} holds no readable PEM request") from None
+
+
+def read_text_secret(path: Path) -> str:
+    """Read a secret that goes into a UTF8String."""
+    try:
+        return read_secret("", path).value.decode()
+    except UnicodeDecodeError:
+        raise InputError(f"secret file {path} is not UTF-8") from None
+
+
+# names of attributes as the device's configuration has them
+_ATTRIBUTES = {
+    "CN": NameOID.COMMON_NAME, "serialNumber": NameOID.SERIAL_NUMBER, "C": NameOID.COUNTRY_NAME,
+    "L": NameOID.LOCALITY_NAME, "ST": NameOID.STATE_OR_PROVINCE_NAME, "O": NameOID.ORGANIZATION_NAME,
+    "OU": NameOID.ORGANIZATIONAL_UNIT_NAME, "DC": NameOID.DOMAIN_COMPONENT, "emailAddress": NameOID.EMAIL_ADDRESS,
+}  # fmt: skip
+
+
+def name_der(text: str) -> bytes:
+    """Return the DER of a name written as /O=x/CN=y."""
+    try:
+        pairs = [x509.NameAttribute(_ATTRIBUTES[attribute], value) for attribute, value in parse_subject(text)]
+    except KeyError as e:
+        raise InputError(f"name {text!r} has the unknown attribute {e.args[0]}") from None
+    except ValueError as e:
+        raise InputError(f"name {text!r}: {e}") from None
+    return x509.Name(pairs).public_bytes()
+
+
+def serial_octets(text: str) -> bytes:
+    """Return the content octets of the INTEGER written as HEX, with or without 0x."""
+    try:
+        number = int(text, 16)
+    except ValueError:
+        raise InputError(f"serial number {text!r} is not hexadecimal") from None
+    return number.to_bytes(number.bit_length() // 8 + 1, "big")
+
+
+def crl_status_list(trusted: Path) -> bytes:
+    """The value of crlStatusList that asks for the CRL of the first certificate in a PEM file, RFC 9810 5.3.19.17."""
+    issuer = read_certificates(trusted)[0].subject.public_bytes()
+    return _tlv(0x30, _tlv(0x30, _tlv(0xA1, _tlv(0xA4, issuer))))
+
+
+def _tlv(tag: int, content: bytes) -> bytes:
+    length = len(content)
+    if length < 128:
+        return bytes([tag, length]) + content
+    size = (length.bit_length() + 7) // 8
+    return bytes([tag, 0x80 | size]) + length.to_bytes(size, "big") + content

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from rich.console import Console
 
-from . import codes, credentials, device, exits, operation
+from . import codes, credentials, device, exits, operation, results
 from .timeline import Timeline, printable
 
 CERTLET = (sys.executable, "-m", "certlet_host")
@@ -107,19 +107,18 @@ def new_secret(state: Path, reference: str) -> credentials.Secret:
     return credentials.read_secret(reference, file)
 
 
-def wish(url: str, secret: credentials.Secret) -> operation.Enrolment:
+def wish(url: str, secret: credentials.Secret) -> operation.Operation:
     """What the board asks for: no anchor is pinned, the MAC vouches for the CA."""
-    return operation.Enrolment(
-        url=url + "/.well-known/cmp",
-        credential=secret,
-        subject=[["O", "Example"], ["CN", REFERENCE]],
-        san=[["dns", f"{REFERENCE}.example"]],
-        days=30,
-    )
+    settings = {
+        "subject": [["O", "Example"], ["CN", REFERENCE]],
+        "san": [["dns", f"{REFERENCE}.example"]],
+        "days": 30,
+    }
+    return operation.Operation("ir", url + "/.well-known/cmp", secret, settings)
 
 
 def enrol(board: device.Board, url: str, secret: credentials.Secret, out: Path, timeline: Timeline) -> dict:
-    answer = operation.cmp_ir(board, wish(url, secret), out, timeline.event)
+    answer = operation.run_cmp(board, wish(url, secret), out, timeline.event)
     if not answer["ok"]:
         raise DemoFailed(codes.explain(answer["code"]))
     return answer
@@ -188,7 +187,7 @@ def site_ca(folder: Path) -> tuple[x509.Certificate, Path, Path]:
     certificate, key_file = folder / "server.pem", folder / "server.key"
     certificate.write_bytes(made[1].public_bytes(Encoding.PEM))
     key_pem = keys[1].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    operation.write_whole(key_file, key_pem, 0o600)
+    results.write_whole(key_file, key_pem, 0o600)
     return made[0], certificate, key_file
 
 
@@ -218,7 +217,7 @@ def show_impostor(console: Console, board: device.Board, secret: credentials.Sec
     before = device.call(board, "status", {"folder": operation.STORE}, ignore)
     with lab_ca(FOLDER / "impostor") as url:
         new_secret(FOLDER / "impostor", REFERENCE)
-        answer = operation.cmp_ir(board, wish(url, secret), FOLDER / "refused", ignore)
+        answer = operation.run_cmp(board, wish(url, secret), FOLDER / "refused", ignore)
     after = device.call(board, "status", {"folder": operation.STORE}, ignore)
     if answer["ok"] or exits.of_answer(answer) != exits.UNVERIFIED:
         raise DemoFailed("the board believed the impostor")

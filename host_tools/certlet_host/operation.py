@@ -1,63 +1,47 @@
 """One protocol operation on a board: builds the job, keeps the transcript, writes what came of it."""
 
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from . import device
+from . import device, results
 from .credentials import Secret, Signature
+from .relay import Relay
 
 STORE = "identity"  # folder of the records on the board's flash; one named "certlet" would hide the package
 Events = Callable[[dict], None]
 
 
 @dataclass(frozen=True)
-class Enrolment:
-    """What `cmp ir` needs to know, checked already."""
+class Operation:
+    """One CMP operation, checked already: `settings` are keys of the device's configuration, `request` of its job."""
 
+    op: str
     url: str
-    credential: Secret | Signature
-    subject: list[list[str]]
-    san: list[list[str]] = field(default_factory=list)
-    days: int | None = None
-    trusted: list[str] = field(default_factory=list)  # PEM
-    tls_trusted: list[str] = field(default_factory=list)  # PEM
-    recipient: list[list[str]] | None = None
-    implicit_confirm: bool = False
-    iterations: int = 1024
-    timeout: int = 15
-    new_key: bytes | None = field(default=None, repr=False)  # a key reference
+    credential: Secret | Signature | None = None  # None: the board's active identity
+    settings: dict = field(default_factory=dict)
+    request: dict = field(default_factory=dict, repr=False)
 
     def job(self) -> dict:
         """Return the job of the device verb `cmp`; it holds the credential."""
-        config = {
-            "url": self.url,
-            "subject": self.subject,
-            "san": self.san,
-            "days": self.days,
-            "trusted": self.trusted,
-            "tls_trusted": self.tls_trusted,
-            "recipient": self.recipient,
-            "implicit_confirm": self.implicit_confirm,
-            "pbm_iterations": self.iterations,
-            "timeout": self.timeout,
-            "folder": STORE,
-        }
-        new_key = self.new_key.hex() if self.new_key else None
-        return {"config": config, "new_key": new_key, **self.credential.job()}
+        config = {"url": self.url, "folder": STORE, **self.settings}
+        credential = self.credential.job() if self.credential else {"identity": True}
+        return {"op": self.op, "config": config, **self.request, **credential}
+
+    def relay(self) -> Relay | None:
+        """Return what posts for the board, if it is to have no network of its own."""
+        if self.settings.get("transport") != "serial":
+            return None
+        return Relay(self.url, anchors=self.settings.get("tls_trusted", ()))
 
 
-def cmp_ir(board: device.Board, enrolment: Enrolment, out: Path, on_event: Events) -> dict:
-    """Enrol by CMP `ir` on the board; returns the answer of the device verb.
+def run_cmp(board: device.Board, operation: Operation, out: Path, on_event: Events, timeout: float = 120) -> dict:
+    """Run a CMP operation on the board; returns the answer of the device verb.
 
-    Writes out/transcript/NN-{req,rsp}.der as the messages pass; cert.pem, chain.pem and, of a simulated board,
-    key.pem only when all went well: files of an earlier run stay what they were otherwise.
+    Writes out/transcript/NN-{req,rsp}.der as the messages pass, and what came of it only when all went well: files of
+    an earlier run stay what they were otherwise.
     """
     transcript = Transcript(out / "transcript")
     figures: dict = {"round_trips": 0, "bytes_up": 0, "bytes_down": 0, "ms": None, "heap_peak": None}
@@ -69,11 +53,11 @@ def cmp_ir(board: device.Board, enrolment: Enrolment, out: Path, on_event: Event
         else:
             on_event(event)
 
-    job = enrolment.job()
+    job = operation.job()
     job["export"] = board.simulated
-    answer = device.call(board, "cmp", job, watch) | figures
+    answer = device.call(board, "cmp", job, watch, timeout, operation.relay()) | figures
     if answer["ok"]:
-        write_identity(out, answer)
+        results.write(out, answer)
     return answer
 
 
@@ -94,34 +78,10 @@ class Transcript:
             (self.folder / f"{self.number:02}-{suffix}.der").write_bytes(bytes.fromhex(event["der"]))
 
 
-def write_identity(out: Path, answer: dict) -> None:
-    """Write cert.pem, chain.pem and, if the board gave it, key.pem (0600); each appears whole or not at all."""
-    pem = [x509.load_der_x509_certificate(bytes.fromhex(h)) for h in (answer["certificate"], *answer["chain"])]
-    texts = [certificate.public_bytes(Encoding.PEM) for certificate in pem]
-    if "key" in answer:
-        key = ec.derive_private_key(int(answer.pop("key"), 16), ec.SECP256R1())
-        write_whole(out / "key.pem", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
-    write_whole(out / "chain.pem", b"".join(texts[1:]))
-    write_whole(out / "cert.pem", texts[0])
-
-
-def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a file by way of a temporary one beside it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, mode)
-            file.write(data)
-        os.replace(name, path)
-    except OSError:
-        os.unlink(name)
-        raise
-
-
 def summary(op: str, answer: dict) -> dict:
     """Return the one JSON object that a command prints with --json."""
     certificate = None
-    if answer["ok"]:
+    if answer["ok"] and answer.get("certificate"):
         certificate = x509.load_der_x509_certificate(bytes.fromhex(answer["certificate"]))
     return {
         "ok": answer["ok"],

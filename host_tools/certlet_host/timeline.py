@@ -9,9 +9,18 @@ BODIES = {
     1: ("ip", "initialization response: the certificate"),
     2: ("cr", "certification request"),
     3: ("cp", "certification response"),
+    4: ("p10cr", "certification request as PKCS #10"),
+    7: ("kur", "key update request"),
+    8: ("kup", "key update response"),
+    11: ("rr", "revocation request"),
+    12: ("rp", "revocation response"),
     19: ("pkiConf", "the CA took note"),
+    21: ("genm", "general message: a question"),
+    22: ("genp", "general response"),
     23: ("error", "error message"),
     24: ("certConf", "confirmation: hash of the certificate, accepted or refused"),
+    25: ("pollReq", "is the answer ready?"),
+    26: ("pollRep", "not yet"),
 }
 
 CHECKS = {
@@ -20,12 +29,15 @@ CHECKS = {
     "transactionID": "transactionID: ours",
     "recipNonce": "recipNonce: the nonce that we just sent",
     "status": "PKIStatus: granted",
+    "waiting": "PKIStatus: waiting",
+    "encrCert": "encrypted certificate: opened with the key that it is for",
+    "keyAuthority": "key made by the CA: signed by a key generation authority",
     "publicKey": "public key in the certificate: ours",
     "chain": "chain: signatures, validity, basicConstraints, keyUsage up to the anchor",
 }
 
 RECORDS = {
-    "pending": "identity saved as 'pending' before the CA is told",
+    "pending": "transaction saved as 'pending', so that a power cut loses nothing",
     "active": "identity is now 'active': key, certificate, chain in one record",
 }
 
@@ -68,6 +80,9 @@ class Timeline:
 
     def _check(self, event: dict) -> None:
         self.line(event["ms"], "  ok", CHECKS.get(event["what"], event["what"]), "green")
+
+    def _waiting(self, event: dict) -> None:
+        self.line(event["ms"], "waiting", f"the CA asks for {event['seconds']} s")
 
     def _saved(self, event: dict) -> None:
         self.line(event["ms"], "saved", RECORDS.get(event["record"], event["record"]))

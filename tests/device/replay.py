@@ -5,6 +5,8 @@ from hashlib import sha256
 
 from certlet import crypto
 from certlet.cmp import client, msg, protect
+from certlet.cmp.request import CertificateRequest
+from certlet.cmp.verify import Trust
 from certlet.errors import Error
 
 ITERATIONS = 100
@@ -32,10 +34,10 @@ def start(case):
     else:
         protection = protect.Mac(c, "dev1", case["secret"].encode(), ITERATIONS)
     key = c.load(unhexlify(case["key"]))
-    request = client.CertificateRequest(
+    request = CertificateRequest(
         msg.IR, key, (("CN", "dev1"),), (("dns", "dev1.example"),), days=30, implicit_confirm=case["implicit"]
     )
-    return client.Transaction(c, protection, request, [unhexlify(a) for a in case["anchors"]])
+    return client.Transaction(c, protection, request, Trust([unhexlify(a) for a in case["anchors"]]))
 
 
 def run(case, exchange):

@@ -3,7 +3,7 @@
 from binascii import unhexlify
 
 import replay
-from certlet.cmp import client, msg, protect, status
+from certlet.cmp import client, msg, protect, request, status
 from certlet.der import Reader, Writer
 from certlet.errors import BadSignature, ConfigError, CryptoError, Error, ProtocolError, Rejected, Untrusted
 from support import raises, vectors
@@ -137,7 +137,7 @@ def test_calls_out_of_turn():
 
 
 def test_a_subject_is_needed():
-    raises(ConfigError, CMP_SUBJECT, client.CertificateRequest, msg.IR, None, ())
+    raises(ConfigError, CMP_SUBJECT, request.CertificateRequest, msg.IR, None, ())
 
 
 def test_parameters_of_the_mac_are_bounded_before_the_work():

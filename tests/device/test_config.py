@@ -9,25 +9,65 @@ from certlet.errors import ConfigError
 from support import raises
 
 PEM = "-----BEGIN CERTIFICATE-----\nAAEC\n-----END CERTIFICATE-----\n"
-LEAST = {"url": "http://ca.example/cmp", "subject": [["CN", "pump-7"]]}
+LEAST = {"url": "http://ca.example/cmp"}
 DEFAULTS = {
     "protocol": "cmp",
+    "transport": "http",
+    "subject": [],
     "san": [],
     "days": None,
+    "key_usage": [],
+    "extended_key_usage": [],
+    "policies": [],
+    "extensions": [],
+    "key_type": "p256",
+    "popo": "signature",
+    "profile": None,
+    "controls": [],
+    "reg_info": [],
+    "general_info": [],
     "trusted": [],
     "tls_trusted": [],
     "recipient": None,
+    "expect_sender": None,
+    "server_certificate": None,
+    "ignore_key_usage": False,
+    "unprotected_errors": False,
     "implicit_confirm": False,
     "pbm_iterations": 1024,
+    "pbmac1": False,
     "backends": ["soft"],
     "timeout": 15,
+    "total_timeout": None,
     "limit": 16384,
     "folder": "identity",
 }
 GOOD = (
     ("url", "https://[::1]:8443/.well-known/cmp"),
+    ("url", "coap://ca.example/.well-known/cmp"),
+    ("transport", "coap"),
+    ("transport", "serial"),
+    ("transport", "file"),
     ("subject", [["CN", "x"], ["O", "y"]]),
     ("san", [["dns", "a.example"], ["ip", "192.0.2.1"], ["uri", "urn:x"], ["email", "a@b.example"]]),
+    ("san", [["dirname", [["CN", "x"]]], ["hardware", "1.3.6.1.4.1.99999", "00ff"]]),
+    ("subject", []),
+    ("key_usage", ["digitalSignature", "decipherOnly"]),
+    ("extended_key_usage", ["clientAuth", "1.2.3"]),
+    ("policies", ["1.2.3.4"]),
+    ("extensions", [["1.2.3", True, "0500"]]),
+    ("key_type", "ca"),
+    ("popo", "keyAgreement"),
+    ("profile", "pumps"),
+    ("controls", [["1.2.3", "0500"]]),
+    ("reg_info", [["1.2.3", "0500"]]),
+    ("general_info", [["1.2.3", None], ["1.2.4", "0500"]]),
+    ("expect_sender", [["CN", "ca"]]),
+    ("server_certificate", PEM),
+    ("ignore_key_usage", True),
+    ("unprotected_errors", True),
+    ("pbmac1", True),
+    ("total_timeout", 86400),
     ("days", 1),
     ("days", 36500),
     ("days", None),
@@ -47,10 +87,33 @@ BAD = (
     ("protocol", None),
     ("url", ""),
     ("url", "ftp://x"),
+    ("url", "coaps://x"),
+    ("transport", "udp"),
+    ("transport", None),
     ("url", None),
     ("url", "http://" + "x" * 249),
-    ("subject", []),
+    ("subject", None),
     ("subject", "CN=x"),
+    ("san", [["dirname", []]]),
+    ("san", [["hardware", "1.x", "00"]]),
+    ("san", [["hardware", "1.2.3", "0g"]]),
+    ("key_usage", ["signing"]),
+    ("extended_key_usage", [""]),
+    ("policies", ["1.2.x"]),
+    ("extensions", [["1.2.3", 1, "0500"]]),
+    ("extensions", [["1.2.3", True, "05 00"]]),
+    ("key_type", ""),
+    ("popo", "none"),
+    ("profile", ""),
+    ("controls", [["1.2.3", None]]),
+    ("reg_info", [["1.2.3"]]),
+    ("general_info", [["x", None]]),
+    ("expect_sender", []),
+    ("server_certificate", "AAEC"),
+    ("ignore_key_usage", "no"),
+    ("unprotected_errors", 1),
+    ("pbmac1", None),
+    ("total_timeout", 0),
     ("subject", [["CN"]]),
     ("subject", [["CN", ""]]),
     ("subject", [["", "x"]]),
@@ -115,9 +178,9 @@ def test_bad():
 
 
 def test_all_faults_at_once():
-    assert raises(ConfigError, 801, config.check, {}).detail == "subject url"
+    assert raises(ConfigError, 801, config.check, {}).detail == "url"
     bad = {"url": "http://x", "secret": "hush", "days": -1, "Url": "http://x"}
-    assert raises(ConfigError, 801, config.check, bad).detail == "Url days secret subject"
+    assert raises(ConfigError, 801, config.check, bad).detail == "Url days secret"
     for values in (None, [], "x", 7):
         raises(ConfigError, 802, config.check, values)
 

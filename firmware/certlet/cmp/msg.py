@@ -1,4 +1,4 @@
-"""PKIMessage: header and bodies, both ways (RFC 9810 section 5, CRMF of RFC 4211).
+"""PKIMessage: taking one apart, and writing its header (RFC 9810 section 5.1).
 
 The CMP module has EXPLICIT tags; CRMF has IMPLICIT ones, except where the type is
 a CHOICE (RFC 4211 app. B): subject [5] is explicit, publicKey [6] is not.
@@ -9,15 +9,11 @@ from micropython import const
 from .. import oid
 from ..der import Reader, header
 from ..errors import ProtocolError
-from ..x509 import algorithm
-from ..x509.name import write_name
-from ..x509.request import write_extensions
 from ..x509.validity import read_time, write_time
-from .status import read_free_text, read_status, write_status
+from .status import read_free_text
 
 _CMP_VERSION = const(401)
 _CMP_RESPONSE = const(413)
-_CMP_ENCRYPTED = const(419)
 _CMP_EXTRA_CERTS = const(421)
 
 # PKIBody, RFC 9810 5.1.2
@@ -25,17 +21,24 @@ IR = const(0)
 IP = const(1)
 CR = const(2)
 CP = const(3)
+P10CR = const(4)
+KUR = const(7)
+RR = const(11)
+RP = const(12)
 PKI_CONF = const(19)
+GENM = const(21)
+GENP = const(22)
 ERROR = const(23)
 CERT_CONF = const(24)
+POLL_REQ = const(25)
+POLL_REP = const(26)
 
 _SEQUENCE = const(0x30)
-_INTEGER = const(0x02)
-_OCTET_STRING = const(0x04)
 _CONTEXT = const(0xA0)
 _DIRECTORY_NAME = const(0xA4)
 _PVNO_2 = const(2)
 _PVNO_3 = const(3)
+_MAX_INFOS = const(16)  # InfoTypeAndValue of one genp
 _MAX_CERTIFICATES = const(10)  # of extraCerts, and of caPubs: OpenSSL warns above 10
 
 
@@ -71,7 +74,7 @@ class Message:
         self.extra_certs = []
         if r.more():
             outer = r.enter(_CONTEXT | 1)
-            self.extra_certs = _read_certificates(r)
+            self.extra_certs = read_certificates(r)
             r.leave(outer)
         r.leave(end)
         r.finish()
@@ -140,7 +143,7 @@ _HEADER_FIELDS = (
 )
 
 
-def _read_certificates(r):
+def read_certificates(r):
     """SEQUENCE OF CMPCertificate as a list of DER memoryviews, bounded."""
     end = r.enter(_SEQUENCE)
     out = []
@@ -163,144 +166,72 @@ def peek_body(data):
         return None
 
 
-def write_header(w, sender, recipient, protection, transaction_id, sender_nonce, recip_nonce, now, implicit_confirm):
-    """Append a PKIHeader, RFC 9810 5.1.1.
-
-    `sender` and `recipient` are Names (DER), `protection` writes its algorithm and knows the senderKID, `now` is
-    seconds since 1970 or None to leave messageTime out, `recip_nonce` None in the first message.
-    """
+def write_info(w, identifier, value):
+    """Append InfoTypeAndValue, or AttributeTypeAndValue: SEQUENCE { whole OID, DER of the value unless None }."""
     m = w.open(_SEQUENCE)
-    w.integer(_PVNO_2)
-    w.tlv(_DIRECTORY_NAME, sender)
-    w.tlv(_DIRECTORY_NAME, recipient)
-    if now is not None:
-        a = w.open(_CONTEXT)
-        write_time(w, now, True)
-        w.close(a)
-    a = w.open(_CONTEXT | 1)
-    protection.write_algorithm(w)
-    w.close(a)
-    for i, octets in ((2, protection.sender_kid), (4, transaction_id), (5, sender_nonce), (6, recip_nonce)):
-        if octets is not None:
-            a = w.open(_CONTEXT | i)
-            w.octets(octets)
-            w.close(a)
-    if implicit_confirm:
-        a = w.open(_CONTEXT | 8)
-        b = w.open(_SEQUENCE)
-        c = w.open(_SEQUENCE)
-        w.raw(oid.IT_IMPLICIT_CONFIRM)
-        w.null()
-        w.close(c)
-        w.close(b)
-        w.close(a)
+    w.raw(identifier)
+    if value is not None:
+        w.raw(value)
     w.close(m)
 
 
-def write_certificate_request(w, crypto, request, now):
-    """Append CertReqMessages with one CertReqMsg: certReqId 0, template, proof of possession by signature.
-
-    CertReqMsg ::= SEQUENCE { certReq CertRequest, popo ProofOfPossession OPTIONAL, ... }   RFC 4211 section 3
-    The signature covers the DER of certReq, for the template holds subject and key (RFC 4211 4.1).
-    """
-    messages = w.open(_SEQUENCE)
-    message = w.open(_SEQUENCE)
-    start = w.n
-    m = w.open(_SEQUENCE)
-    w.integer(0)
-    _write_template(w, request, now)
-    w.close(m)
-    signature = algorithm.sign(crypto, request.key, w.view(start))
-    popo = w.open(_CONTEXT | 1)
-    algorithm.write_signature_algorithm(w, request.key)
-    w.bits(signature)
-    w.close(popo)
-    w.close(message)
-    w.close(messages)
-
-
-def _write_template(w, request, now):
-    """CertTemplate with validity [4], subject [5], publicKey [6], extensions [9], RFC 4211 section 5."""
-    m = w.open(_SEQUENCE)
-    if request.days and now is not None:
-        a = w.open(_CONTEXT | 4)
-        for i, moment in ((0, now), (1, now + request.days * 86400)):
-            b = w.open(_CONTEXT | i)
-            write_time(w, moment)
-            w.close(b)
-        w.close(a)
-    a = w.open(_CONTEXT | 5)
-    write_name(w, request.subject)
-    w.close(a)
-    algorithm.write_spki(w, request.key, _CONTEXT | 6)
-    write_extensions(w, request.san, request.key_usage, request.extended, tag=_CONTEXT | 9)
-    w.close(m)
-
-
-class CertResponse:
-    """The one CertResponse of a CertRepMessage, RFC 9810 5.3.4.
-
-    cert_req_id, status, fail_info, text; certificate: DER memoryview or None; ca_pubs: list of DER memoryviews
-    """
-
-    def __init__(self, content):
-        """Take the body of ip, cp or kup apart; ProtocolError unless it holds exactly one response."""
-        r = Reader(content)
-        end = r.enter(_SEQUENCE)
-        self.ca_pubs = []
-        if r.peek() == _CONTEXT | 1:
-            outer = r.enter(_CONTEXT | 1)
-            self.ca_pubs = _read_certificates(r)
-            r.leave(outer)
-        responses = r.enter(_SEQUENCE)
-        if not r.more():
-            raise ProtocolError(_CMP_RESPONSE)
-        self._read(r)
-        if r.more():
-            raise ProtocolError(_CMP_RESPONSE)
-        r.leave(responses)
-        r.leave(end)
-
-    def _read(self, r):
-        """CertResponse ::= SEQUENCE { certReqId, status, certifiedKeyPair OPTIONAL, rspInfo OPTIONAL }"""
-        end = r.enter(_SEQUENCE)
-        self.cert_req_id = r.integer()
-        self.status, self.fail_info, self.text = read_status(r)
-        self.certificate = None
-        if r.peek() == _SEQUENCE:
-            pair = r.enter(_SEQUENCE)
-            if r.peek() != _CONTEXT:
-                raise ProtocolError(_CMP_ENCRYPTED)
-            outer = r.enter(_CONTEXT)
-            self.certificate = r.element(_SEQUENCE)
-            r.leave(outer)
-            r.skip_rest()  # privateKey, publicationInfo
-            r.leave(pair)
-        if r.peek() == _OCTET_STRING:
-            r.octets()
-        r.leave(end)
-
-
-def write_cert_conf(w, cert_hash, status=0, fail_info=0):
-    """Append CertConfirmContent for certReqId 0; a statusInfo only for other than accepted, RFC 9810 5.3.18."""
-    m = w.open(_SEQUENCE)
-    a = w.open(_SEQUENCE)
-    w.octets(cert_hash)
-    w.integer(0)
-    if status:
-        write_status(w, status, fail_info)
-    w.close(a)
-    w.close(m)
-
-
-def read_error(content):
-    """(status, failInfo, text, errorCode or None) of an ErrorMsgContent, RFC 9810 5.3.21."""
+def read_infos(content):
+    """GenRepContent as a list of (whole OID, DER of the value or None), memoryviews, bounded; RFC 9810 5.3.20."""
     r = Reader(content)
     end = r.enter(_SEQUENCE)
-    status, fail_info, text = read_status(r)
-    code = r.integer() if r.peek() == _INTEGER else None
-    if r.peek() == _SEQUENCE:
-        details = read_free_text(r)
-        text = text + "; " + details if text and details else text or details
+    out = []
+    while r.more():
+        if len(out) == _MAX_INFOS:
+            raise ProtocolError(_CMP_RESPONSE, len(out))
+        inner = r.enter(_SEQUENCE)
+        out.append((r.oid(), r.element() if r.more() else None))
+        r.leave(inner)
     r.leave(end)
-    return status, fail_info, text, code
+    return out
+
+
+class Header:
+    """What a PKIHeader is written from, RFC 9810 5.1.1; one a transaction, changed from message to message.
+
+    sender, recipient: Names (DER); protection: writes its algorithm and knows the senderKID
+    pvno; transaction_id, sender_nonce; recip_nonce: None in the first message; general_info: pairs for `write_info`
+    """
+
+    def __init__(self, recipient, transaction_id):
+        self.recipient = recipient
+        self.transaction_id = transaction_id
+        self.pvno = _PVNO_2
+        self.sender_nonce = self.recip_nonce = None
+        self.general_info = ()
+
+    def write(self, w, protection, now):
+        """Append the header; `now` in seconds since 1970, None leaves messageTime out."""
+        m = w.open(_SEQUENCE)
+        w.integer(self.pvno)
+        w.tlv(_DIRECTORY_NAME, protection.sender)
+        w.tlv(_DIRECTORY_NAME, self.recipient)
+        if now is not None:
+            a = w.open(_CONTEXT)
+            write_time(w, now, True)
+            w.close(a)
+        a = w.open(_CONTEXT | 1)
+        protection.write_algorithm(w)
+        w.close(a)
+        for i, octets in (
+            (2, protection.sender_kid),
+            (4, self.transaction_id),
+            (5, self.sender_nonce),
+            (6, self.recip_nonce),
+        ):
+            if octets is not None:
+                a = w.open(_CONTEXT | i)
+                w.octets(octets)
+                w.close(a)
+        if self.general_info:
+            a = w.open(_CONTEXT | 8)
+            b = w.open(_SEQUENCE)
+            for info in self.general_info:
+                write_info(w, *info)
+            w.close(b)
+            w.close(a)
+        w.close(m)

@@ -1,33 +1,30 @@
-"""Protection of PKIMessages: password-based MAC and signature, RFC 9810 section 5.1.3.
+"""How we protect PKIMessages: by a shared secret or by signature, RFC 9810 section 5.1.3.
 
-`Mac` and `Signer` protect what we send; `Verifier` checks what comes. The octets
-that count are those of SEQUENCE { header, body } as sent or as received.
+The octets that count are those of SEQUENCE { header, body }. `Mac` also checks the
+MACs that come back, since both sides hold the secret.
 """
 
 from micropython import const
 
 from .. import oid
 from ..der import Writer
-from ..errors import BadSignature, ProtocolError, Unsupported, Untrusted
+from ..errors import Untrusted
 from ..x509 import algorithm
 from ..x509.certificate import Certificate
-from ..x509.chain import check_chain, read_certificates
-from ..x509.name import same_name, write_name
+from ..x509.name import write_name
 
-_CMP_UNPROTECTED = const(405)
-_CMP_PROTECTION = const(406)
 _CMP_MAC = const(407)
-_CMP_SIGNATURE = const(408)
-_CMP_SIGNER = const(409)
 _CMP_MAC_PARAMETER = const(410)
-_CMP_SIGNER_USAGE = const(411)
 
 _SEQUENCE = const(0x30)
+_OCTET_STRING = const(0x04)
+_INTEGER = const(0x02)
 _SALT = const(16)
 _MIN_ITERATIONS = const(100)  # RFC 9810 5.1.3.1
 _MAX_ITERATIONS = const(10000)  # what an unauthenticated peer may make a board compute: 1.7 s on an RP2040
-_DIGITAL_SIGNATURE = const(1)
-_MAX_EXTRA_CERTS = const(10)
+_MIN_KEY = const(20)  # octets that PBKDF2 must derive: a short key makes the MAC guessable, RFC 9579 section 6
+_MAX_KEY = const(64)
+_KEY = const(32)
 
 # digest of the HMAC by its OID; HMAC-SHA1 goes by two, RFC 9810 and RFC 8018 name one each
 _MACS = (
@@ -40,11 +37,14 @@ _MACS = (
 
 
 class Mac:
-    """Protection by a shared secret: PasswordBasedMac with SHA-256 and HMAC-SHA256, RFC 9810 5.1.3.1, RFC 9045."""
+    """Protection by a shared secret; what we send has SHA-256 and HMAC-SHA256 (RFC 9045).
+
+    PasswordBasedMac (RFC 9810 5.1.3.1), or PBMAC1 over PBKDF2 (RFC 8018, RFC 9481 6.1) if asked for.
+    """
 
     extra_certs = ()
 
-    def __init__(self, crypto, reference, secret, iterations=1024):
+    def __init__(self, crypto, reference, secret, iterations=1024, pbmac1=False):
         """`reference` (str) names the secret to the CA; `secret` (bytes) is kept until `wipe`."""
         self.crypto = crypto
         self.secret = bytearray(secret)
@@ -53,55 +53,108 @@ class Mac:
         write_name(w, (("CN", reference),))
         self.sender = w.bytes()
         self.iterations = iterations
+        self.pbmac1 = pbmac1
         self.salt = crypto.random(_SALT)
         self._cached = None
 
     def write_algorithm(self, w):
-        """PBMParameter ::= SEQUENCE { salt OCTET STRING, owf, iterationCount INTEGER, mac }"""
+        """Append the AlgorithmIdentifier with our parameters."""
         m = w.open(_SEQUENCE)
-        w.raw(oid.PASSWORD_BASED_MAC)
-        a = w.open(_SEQUENCE)
-        w.octets(self.salt)
-        self._identifier(w, oid.SHA256)
-        w.integer(self.iterations)
-        self._identifier(w, oid.HMAC_SHA256)
-        w.close(a)
+        if self.pbmac1:
+            w.raw(oid.PBMAC1)
+            self._write_pbmac1(w)
+        else:
+            w.raw(oid.PASSWORD_BASED_MAC)
+            self._write_pbm(w)
         w.close(m)
 
-    def _identifier(self, w, identifier):
+    def _write_pbm(self, w):
+        """PBMParameter ::= SEQUENCE { salt OCTET STRING, owf, iterationCount INTEGER, mac }"""
         m = w.open(_SEQUENCE)
-        w.raw(identifier)
+        w.octets(self.salt)
+        _write_identifier(w, oid.SHA256)
+        w.integer(self.iterations)
+        _write_identifier(w, oid.HMAC_SHA256)
+        w.close(m)
+
+    def _write_pbmac1(self, w):
+        """PBMAC1-params ::= SEQUENCE { keyDerivationFunc, messageAuthScheme }; keyLength is stated, RFC 9579."""
+        m = w.open(_SEQUENCE)
+        kdf = w.open(_SEQUENCE)
+        w.raw(oid.PBKDF2)
+        a = w.open(_SEQUENCE)
+        w.octets(self.salt)
+        w.integer(self.iterations)
+        w.integer(_KEY)
+        _write_identifier(w, oid.HMAC_SHA256)
+        w.close(a)
+        w.close(kdf)
+        _write_identifier(w, oid.HMAC_SHA256)
         w.close(m)
 
     def protect(self, *parts):
         """The MAC over the concatenated parts."""
-        return self._mac("sha256", "sha256", self.salt, self.iterations, parts)
+        length = _KEY if self.pbmac1 else 0
+        return self._mac(("sha256", self.iterations, self.salt, length), "sha256", parts)
 
-    def _mac(self, owf, mac, salt, iterations, parts):
-        """K = OWF applied `iterations` times to secret || salt. The last K is kept: salts repeat in a transaction."""
-        if self._cached is None or self._cached[:3] != (owf, iterations, salt):
-            key = self.crypto.repeat_digest(owf, bytes(self.secret) + salt, iterations)
-            self._cached = (owf, iterations, salt, key)
-        return self.crypto.hmac(mac, self._cached[3], *parts)
+    def _mac(self, derivation, mac, parts):
+        """HMAC under the key of `derivation`: (digest, iterations, salt, key length, 0 for PasswordBasedMac).
+
+        PasswordBasedMac: the digest applied `iterations` times to secret || salt. The last key is kept, for salts
+        repeat within a transaction.
+        """
+        if self._cached is None or self._cached[0] != derivation:
+            digest, iterations, salt, length = derivation
+            if length:
+                key = self.crypto.pbkdf2(digest, bytes(self.secret), salt, iterations, length)
+            else:
+                key = self.crypto.repeat_digest(digest, bytes(self.secret) + salt, iterations)
+            self._cached = (derivation, key)
+        return self.crypto.hmac(mac, self._cached[1], *parts)
 
     def verify(self, message):
         """Check the MAC of a received message; Untrusted CMP_MAC, CMP_MAC_PARAMETER for parameters out of bounds."""
-        _, r = algorithm.read_algorithm(message.protection_alg)
+        identifier, r = algorithm.read_algorithm(message.protection_alg)
         end = r.enter(_SEQUENCE)
+        if identifier == oid.PASSWORD_BASED_MAC:
+            derivation = self._read_pbm(r)
+        else:
+            derivation = self._read_pbmac1(r)
+        mac = _hmac_digest(r)
+        r.leave(end)
+        digest, iterations, _, length = derivation
+        if digest is None or mac is None or not _MIN_ITERATIONS <= iterations <= _MAX_ITERATIONS:
+            raise Untrusted(_CMP_MAC_PARAMETER, iterations)
+        if length and not _MIN_KEY <= length <= _MAX_KEY:
+            raise Untrusted(_CMP_MAC_PARAMETER, length)
+        if not self.crypto.equal(self._mac(derivation, mac, message.protected), message.protection):
+            raise Untrusted(_CMP_MAC)
+
+    def _read_pbm(self, r):
+        """The derivation of PBMParameter, up to its mac."""
         salt = bytes(r.octets())
         owf = algorithm.digest_of(algorithm.read_algorithm(r.element(_SEQUENCE))[0])
+        return owf, r.integer(), salt, 0
+
+    def _read_pbmac1(self, r):
+        """The derivation of PBMAC1-params, up to its messageAuthScheme.
+
+        PBKDF2-params ::= SEQUENCE { salt CHOICE { specified OCTET STRING, ... }, iterationCount INTEGER,
+        keyLength INTEGER OPTIONAL, prf DEFAULT hmacWithSHA1 }   RFC 8018 app. A.2
+        """
+        kdf = r.enter(_SEQUENCE)
+        if r.oid() != oid.PBKDF2:
+            raise Untrusted(_CMP_MAC_PARAMETER)
+        end = r.enter(_SEQUENCE)
+        if r.peek() != _OCTET_STRING:
+            raise Untrusted(_CMP_MAC_PARAMETER)
+        salt = bytes(r.octets())
         iterations = r.integer()
-        identifier, _ = algorithm.read_algorithm(r.element(_SEQUENCE))
+        length = r.integer() if r.peek() == _INTEGER else _KEY
+        prf = _hmac_digest(r) if r.more() else "sha1"
         r.leave(end)
-        mac = None
-        for known, name in _MACS:
-            if identifier == known:
-                mac = name
-        if owf is None or mac is None or not _MIN_ITERATIONS <= iterations <= _MAX_ITERATIONS:
-            raise Untrusted(_CMP_MAC_PARAMETER, iterations)
-        expected = self._mac(owf, mac, salt, iterations, message.protected)
-        if not self.crypto.equal(expected, message.protection):
-            raise Untrusted(_CMP_MAC)
+        r.leave(kdf)
+        return prf, iterations, salt, length or 1  # 0 would stand for PasswordBasedMac; 1 is refused as too short
 
     def wipe(self):
         """Forget the secret."""
@@ -110,11 +163,29 @@ class Mac:
         self._cached = None
 
 
+def _write_identifier(w, identifier):
+    m = w.open(_SEQUENCE)
+    w.raw(identifier)
+    w.close(m)
+
+
+def _hmac_digest(r):
+    """The digest of the HMAC AlgorithmIdentifier that comes next, None if unknown; parameters absent or NULL."""
+    identifier, _ = algorithm.read_algorithm(r.element(_SEQUENCE))
+    for known, name in _MACS:
+        if identifier == known:
+            return name
+    return None
+
+
 class Signer:
     """Protection by signature with the key of a certificate, RFC 9810 5.1.3.3."""
 
     def __init__(self, crypto, key, certificate, chain=()):
-        """`key` as of the crypto backend, `certificate` and the CA certificates of `chain` as DER."""
+        """`key` as of the crypto backend, `certificate` and the CA certificates of `chain` as DER.
+
+        The certificate goes first in extraCerts, then the chain. Leave the root out of `chain` unless the CA needs it.
+        """
         self.crypto = crypto
         self.key = key
         self.certificate = Certificate(certificate)
@@ -123,7 +194,7 @@ class Signer:
         self.extra_certs = (certificate,) + tuple(chain)
 
     def write_algorithm(self, w):
-        """The AlgorithmIdentifier of the signature."""
+        """Append the AlgorithmIdentifier of the signature."""
         algorithm.write_signature_algorithm(w, self.key)
 
     def protect(self, *parts):
@@ -132,64 +203,3 @@ class Signer:
 
     def wipe(self):
         """Nothing to forget: the key belongs to the caller."""
-
-
-class Verifier:
-    """Checks the protection of replies: by MAC if we share a secret, by signature if we have anchors.
-
-    A CA may answer a MAC-protected request with a signature (RFC 9810 5.3.21), so both can be at hand.
-    """
-
-    def __init__(self, crypto, mac, anchors):
-        """`mac` a Mac or None; `anchors` a list of Certificates."""
-        self.crypto = crypto
-        self.mac = mac
-        self.anchors = anchors
-        self.certificates = []  # of all extraCerts so far: a CA may send them once only
-
-    def verify(self, message, now):
-        """Check a received message. Returns "mac" or "signature"; raises Untrusted, Unsupported or ProtocolError."""
-        self._remember(message)
-        if message.protection_alg is None or message.protection is None:
-            raise Untrusted(_CMP_UNPROTECTED, message.body)
-        identifier, _ = algorithm.read_algorithm(message.protection_alg)
-        if identifier == oid.PASSWORD_BASED_MAC:
-            if self.mac is None:
-                raise Untrusted(_CMP_PROTECTION)
-            self.mac.verify(message)
-            return "mac"
-        if not self.anchors:
-            raise Untrusted(_CMP_PROTECTION)
-        self._verify_signature(message, now)
-        return "signature"
-
-    def _remember(self, message):
-        room = _MAX_EXTRA_CERTS - len(self.certificates)
-        self.certificates = read_certificates(message.extra_certs, room) + self.certificates
-
-    def _verify_signature(self, message, now):
-        """The signer is named by sender and senderKID; its certificate must chain to an anchor and may sign."""
-        failure = Untrusted(_CMP_SIGNER)
-        for certificate in self.certificates + self.anchors:
-            if not _named(certificate, message):
-                continue
-            try:
-                algorithm.verify(
-                    self.crypto, message.protection_alg, certificate.spki, message.protection, *message.protected
-                )
-                if certificate.key_usage is not None and not certificate.key_usage & _DIGITAL_SIGNATURE:
-                    raise Untrusted(_CMP_SIGNER_USAGE)
-                check_chain(self.crypto, certificate, self.certificates, self.anchors, now)
-                return
-            except BadSignature:
-                failure = Untrusted(_CMP_SIGNATURE)
-            except (Untrusted, Unsupported, ProtocolError) as e:
-                failure = e
-        raise failure
-
-
-def _named(certificate, message):
-    """Is this the certificate that senderKID and sender name, RFC 9810 5.1.1?"""
-    if message.sender_kid is not None and certificate.ski is not None and certificate.ski != message.sender_kid:
-        return False
-    return message.sender is not None and same_name(certificate.subject, message.sender)

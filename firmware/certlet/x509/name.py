@@ -1,5 +1,7 @@
 """Distinguished names and GeneralNames, RFC 5280 sections 4.1.2.4, 4.2.1.6 and 7.1."""
 
+from binascii import unhexlify
+
 from micropython import const
 
 from .. import oid
@@ -31,6 +33,8 @@ _ATTRIBUTES = (
 # (kind, context tag of GeneralName), RFC 5280 4.2.1.6
 _GENERAL_NAMES = (("email", 0x81), ("dns", 0x82), ("uri", 0x86))
 _IP_ADDRESS = const(0x87)
+_DIRECTORY_NAME = const(0xA4)
+_OTHER_NAME = const(0xA0)
 
 
 def write_name(w, pairs):
@@ -59,13 +63,41 @@ def _row(table, name, value):
 
 
 def write_general_names(w, names):
-    """Append GeneralNames of (kind, value) pairs; kinds dns, ip, uri, email. ConfigError X509_NAME for others."""
+    """Append GeneralNames; ConfigError X509_NAME for what cannot be written.
+
+    (kind, value) with kinds dns, ip, uri, email; ("dirname", pairs of a name); ("hardware", dotted OID of the type,
+    serial in hexadecimal) for the otherName hardwareModuleName, RFC 4108 section 5.
+    """
     m = w.open(_SEQUENCE)
-    for kind, value in names:
+    for row in names:
+        kind, value = row[0], row[1]
         if kind == "ip":
             w.tlv(_IP_ADDRESS, ip_octets(value))
+        elif kind == "dirname":
+            a = w.open(_DIRECTORY_NAME)
+            write_name(w, value)
+            w.close(a)
+        elif kind == "hardware":
+            _write_hardware_module_name(w, value, row[2])
         else:
             w.utf8(value, _row(_GENERAL_NAMES, kind, value)[1])
+    w.close(m)
+
+
+def _write_hardware_module_name(w, hardware_type, serial):
+    """HardwareModuleName ::= SEQUENCE { hwType OBJECT IDENTIFIER, hwSerialNum OCTET STRING } in otherName [0]"""
+    try:
+        hardware_type, serial = oid.from_text(hardware_type), unhexlify(serial)
+    except ValueError:
+        raise ConfigError(_X509_NAME)
+    m = w.open(_OTHER_NAME)
+    w.raw(oid.ON_HARDWARE_MODULE_NAME)
+    a = w.open(0xA0)
+    b = w.open(_SEQUENCE)
+    w.raw(hardware_type)
+    w.octets(serial)
+    w.close(b)
+    w.close(a)
     w.close(m)
 
 

@@ -28,13 +28,14 @@ def _extension(w, identifier, critical, content):
     w.close(m)
 
 
-def write_extensions(w, san=(), key_usage=0, extended=(), basic=False, tag=_SEQUENCE):
-    """Append Extensions: subjectAltName, keyUsage (bit mask), extendedKeyUsage (OIDs), basicConstraints CA:FALSE.
+def write_extensions(w, san=(), key_usage=0, extended=(), basic=False, custom=(), tag=_SEQUENCE):
+    """Append Extensions: subjectAltName, keyUsage (bit mask), extendedKeyUsage (OIDs), basicConstraints CA:FALSE,
+    and `custom` ones as (whole OID, critical, DER of the value).
 
     Extensions ::= SEQUENCE SIZE (1..MAX) OF Extension   RFC 5280 4.1: writes nothing when nothing is asked for.
     Returns whether anything was written. ConfigError X509_NAME for a bad `san`.
     """
-    if not (san or key_usage or extended or basic):
+    if not (san or key_usage or extended or basic or custom):
         return False
     m = w.open(tag)
     if san:
@@ -54,6 +55,8 @@ def write_extensions(w, san=(), key_usage=0, extended=(), basic=False, tag=_SEQU
             v.raw(identifier)
         v.close(a)
         _extension(w, oid.CE_EKU, False, v.view())
+    for extension in custom:
+        _extension(w, *extension)
     w.close(m)
     return True
 

@@ -1,0 +1,245 @@
+"""Items of genm and genp: certificates, root updates, request templates, CRLs (RFC 9810 section 5.3.19)."""
+
+from micropython import const
+
+from .. import oid
+from ..der import Reader, Writer
+from ..errors import Error, ProtocolError, Untrusted
+from ..x509 import algorithm
+from ..x509.certificate import Certificate
+from ..x509.chain import check_validity
+from ..x509.name import same_name
+from ..x509.validity import write_time
+from .msg import read_certificates
+
+_CMP_ROOT_UPDATE = const(426)
+_CMP_INFO = const(427)
+
+# id-it, RFC 9810 app. F
+SIGN_KEY_PAIR_TYPES = const(2)
+CURRENT_CRL = const(6)
+CA_CERTS = const(17)
+ROOT_CA_KEY_UPDATE = const(18)
+CERT_REQ_TEMPLATE = const(19)
+ROOT_CA_CERT = const(20)
+CRL_STATUS_LIST = const(22)
+CRLS = const(23)
+
+_SEQUENCE = const(0x30)
+_SET = const(0x31)
+_CONTEXT = const(0xA0)
+_SUBJECT = const(0xA5)
+_EXTENSIONS = const(0xA9)
+_BOOLEAN = const(0x01)
+_MAX_CRLS = const(4)
+
+
+def find(infos, number):
+    """The DER of the value of the first item id-it `number` in a list of pairs, or None."""
+    identifier = oid.info_type(number)
+    for found, value in infos:
+        if found == identifier:
+            return value
+    return None
+
+
+def crl_status(issuer, this_update=None):
+    """The item crlStatusList that asks for a CRL of `issuer` (Name, DER) newer than `this_update` (seconds).
+
+    CRLStatus ::= SEQUENCE { source CRLSource, thisUpdate Time OPTIONAL }; CRLSource ::= CHOICE { dpn [0], issuer [1] }
+    """
+    w = Writer(128)
+    statuses = w.open(_SEQUENCE)
+    m = w.open(_SEQUENCE)
+    a = w.open(_CONTEXT | 1)
+    w.tlv(0xA4, issuer)
+    w.close(a)
+    if this_update is not None:
+        write_time(w, this_update)
+    w.close(m)
+    w.close(statuses)
+    return oid.info_type(CRL_STATUS_LIST), w.bytes()
+
+
+def read_ca_certs(value):
+    """caCerts: list of DER certificates. They are hints: nothing becomes trusted by standing here."""
+    return _checked(_read_list, value, read_certificates)
+
+
+def read_crls(value):
+    """crls: list of DER CertificateLists, bounded."""
+    return _checked(_read_list, value, _read_crl_list)
+
+
+def _read_list(value, read):
+    r = Reader(value)
+    out = [bytes(der) for der in read(r)]
+    r.finish()
+    return out
+
+
+def _read_crl_list(r):
+    end = r.enter(_SEQUENCE)
+    out = []
+    while r.more():
+        if len(out) == _MAX_CRLS:
+            raise ProtocolError(_CMP_INFO, len(out))
+        out.append(r.element(_SEQUENCE))
+    r.leave(end)
+    return out
+
+
+def _checked(read, *arguments):
+    """What `read` returns; ProtocolError CMP_INFO for whatever it cannot read."""
+    try:
+        return read(*arguments)
+    except ProtocolError as e:
+        raise ProtocolError(_CMP_INFO, e.code)
+
+
+class RootUpdate:
+    """RootCaKeyUpdateContent: new_with_new, new_with_old, old_with_new as DER, the last two may be None.
+
+    RootCaKeyUpdateContent ::= SEQUENCE { newWithNew, newWithOld [0] OPTIONAL, oldWithNew [1] OPTIONAL }
+    """
+
+    def __init__(self, value):
+        """ProtocolError CMP_INFO unless `value` is well-formed."""
+        _checked(self._read, Reader(value))
+
+    def _read(self, r):
+        end = r.enter(_SEQUENCE)
+        self.new_with_new = bytes(r.element(_SEQUENCE))
+        links = []
+        for i in (0, 1):
+            link = None
+            if r.peek() == _CONTEXT | i:
+                outer = r.enter(_CONTEXT | i)
+                link = bytes(r.element(_SEQUENCE))
+                r.leave(outer)
+            links.append(link)
+        self.new_with_old, self.old_with_new = links
+        r.leave(end)
+        r.finish()
+
+    def check(self, crypto, old, now):
+        """Is the new root vouched for by the pinned root `old` (DER)? Untrusted CMP_ROOT_UPDATE if not.
+
+        newWithOld must be signed by the OLD pinned key and hold the same name and key as newWithNew, which must be
+        self-signed and a CA; without newWithOld there is no proof (RFC 9810 4.4.2.2). oldWithNew, if there, must be
+        signed by the new key and hold the old one.
+        """
+        try:
+            self._check(crypto, Certificate(old), now)
+        except Error as e:
+            raise Untrusted(_CMP_ROOT_UPDATE, e.code)
+
+    def _check(self, crypto, old, now):
+        if self.new_with_old is None:
+            raise Untrusted(_CMP_ROOT_UPDATE)
+        new = Certificate(self.new_with_new)
+        link = Certificate(self.new_with_old)
+        _signed(crypto, new, new, new, now)
+        _signed(crypto, link, old, new, now)
+        if not new.is_ca or not same_name(link.issuer, old.subject):
+            raise Untrusted(_CMP_ROOT_UPDATE)
+        if self.old_with_new is not None:
+            back = Certificate(self.old_with_new)
+            if not back.same_key(old.spki):
+                raise Untrusted(_CMP_ROOT_UPDATE)
+            algorithm.verify(crypto, back.signature_algorithm, new.spki, back.signature, back.tbs)
+
+
+def _signed(crypto, certificate, issuer, subject, now):
+    """`certificate` is valid now, signed by `issuer`, and holds name and key of `subject`."""
+    check_validity(certificate, now)
+    algorithm.verify(crypto, certificate.signature_algorithm, issuer.spki, certificate.signature, certificate.tbs)
+    if not certificate.same_key(subject.spki) or not same_name(certificate.subject, subject.subject):
+        raise Untrusted(_CMP_ROOT_UPDATE)
+
+
+class Template:
+    """CertReqTemplateContent: what the CA wants to be asked for.
+
+    subject: list of (whole OID, string tag, text octets), empty text where the device fills in its own; None if absent
+    extensions: list of (whole OID, critical, DER of the value)
+    algorithms: list of DER AlgorithmIdentifiers that the CA certifies; rsa_bits: list of modulus lengths
+    """
+
+    def __init__(self, value):
+        """ProtocolError CMP_INFO unless `value` is well-formed.
+
+        CertReqTemplateContent ::= SEQUENCE { certTemplate CertTemplate, keySpec Controls OPTIONAL }
+        """
+        self.subject = None
+        self.extensions = []
+        self.algorithms = []
+        self.rsa_bits = []
+        _checked(self._read, Reader(value))
+
+    def _read(self, r):
+        end = r.enter(_SEQUENCE)
+        template = r.enter(_SEQUENCE)
+        while r.more():
+            if r.peek() == _SUBJECT:
+                outer = r.enter(_SUBJECT)
+                self._read_subject(r)
+                r.leave(outer)
+            elif r.peek() == _EXTENSIONS:
+                outer = r.enter(_EXTENSIONS)
+                self._read_extensions(r)
+                r.leave(outer)
+            else:
+                r.element()
+        r.leave(template)
+        if r.more():
+            self._read_key_spec(r)
+        r.leave(end)
+        r.finish()
+
+    def _read_subject(self, r):
+        self.subject = []
+        end = r.enter(_SEQUENCE)
+        while r.more():
+            rdn = r.enter(_SET)
+            while r.more():
+                pair = r.enter(_SEQUENCE)
+                identifier = bytes(r.oid())
+                tag = r.peek()
+                self.subject.append((identifier, tag, bytes(r.tlv(tag))))
+                r.leave(pair)
+            r.leave(rdn)
+        r.leave(end)
+
+    def _read_extensions(self, r):
+        while r.more():
+            end = r.enter(_SEQUENCE)
+            identifier = bytes(r.oid())
+            critical = r.boolean() if r.peek() == _BOOLEAN else False
+            self.extensions.append((identifier, critical, bytes(r.octets())))
+            r.leave(end)
+
+    def _read_key_spec(self, r):
+        end = r.enter(_SEQUENCE)
+        while r.more():
+            pair = r.enter(_SEQUENCE)
+            identifier = r.oid()
+            if identifier == oid.ALG_ID:
+                self.algorithms.append(bytes(r.element(_SEQUENCE)))
+            elif identifier == oid.RSA_KEY_LEN:
+                self.rsa_bits.append(r.integer())
+            else:
+                r.skip_rest()
+            r.leave(pair)
+        r.leave(end)
+
+    def allows_p256(self):
+        """Does the CA take P-256 keys? Yes, if it says nothing of keys."""
+        if not self.algorithms and not self.rsa_bits:
+            return True
+        w = Writer(32)
+        m = w.open(_SEQUENCE)
+        w.raw(oid.EC_PUBLIC_KEY)
+        w.raw(oid.CURVE_P256)
+        w.close(m)
+        return w.bytes() in self.algorithms
