@@ -5,7 +5,7 @@ from binascii import unhexlify
 from certlet import crypto
 from certlet.cms import oids
 from certlet.cms.signed import SignedData, verify_signed
-from certlet.errors import BadSignature, Error, ProtocolError, Untrusted
+from certlet.errors import BadSignature, Error, ProtocolError, Unsupported, Untrusted
 from certlet.x509.certificate import Certificate
 from support import raises, vectors
 
@@ -72,6 +72,13 @@ def test_attributes():
     for title in ("messageDigest twice", "messageDigest with two values", "messageDigest with no value"):
         (signer,) = SignedData(row_of(title)).signers
         raises(ProtocolError, 360, signer.attribute, oids.MESSAGE_DIGEST)
+
+
+def test_sha1_is_for_those_who_ask_for_it():
+    signed = SignedData(row_of("openssl, RSA, SHA-1"))
+    signed.signers[0].verify(C, signed, certificate("rsa"), sha1=True)
+    raises(Unsupported, 354, signed.signers[0].verify, C, signed, certificate("rsa"))
+    raises(Untrusted, 362, signed.signers[0].verify, C, signed, certificate("rsa-other"), True)
 
 
 def test_certificates_without_signers():

@@ -26,7 +26,7 @@ def key(name):
 
 
 def test_signed():
-    for name, digest in (("signer", oid.SHA256), ("rsa", oid.SHA256), ("p384", oid.SHA384)):
+    for name, digest in (("signer", oid.SHA256), ("rsa", oid.SHA256), ("p384", oid.SHA384), ("ed25519", oid.SHA512)):
         w = Writer()
         write_signed(w, C, key(name), certificate(name), TEXT)
         der = content.read_content_info(w.view(), oids.SIGNED_DATA)
@@ -50,12 +50,12 @@ def test_attributes_are_sorted_and_signed():
     assert encoded == sorted(encoded)  # their lengths stand first in what is compared
 
 
-def test_certificates_go_along_the_signers_first():
+def test_certificates_go_along_in_the_order_of_der():
     more = [unhexlify(V["certificates"]["root"])]
     w = Writer()
     write_signed(w, C, key("signer"), certificate("signer"), b"", certificates=more)
     signed = SignedData(content.read_content_info(w.view(), oids.SIGNED_DATA))
-    assert [bytes(c) for c in signed.certificates] == [bytes(certificate("signer").der)] + more
+    assert [bytes(c) for c in signed.certificates] == sorted([bytes(certificate("signer").der)] + more)
     assert signed.content is not None and len(signed.content) == 0
 
 
@@ -64,7 +64,7 @@ def test_certificates_alone():
     w = Writer()
     write_certificates(w, ders)
     signed = SignedData(content.read_content_info(w.view(), oids.SIGNED_DATA))
-    assert [bytes(c) for c in signed.certificates] == ders
+    assert [bytes(c) for c in signed.certificates] == sorted(ders)
     assert signed.content is None and signed.signers == []
 
 

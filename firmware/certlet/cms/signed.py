@@ -114,13 +114,15 @@ class SignerInfo:
             raise ProtocolError(_CMS_ATTRIBUTE)
         return value
 
-    def verify(self, crypto, signed, certificate):
+    def verify(self, crypto, signed, certificate, sha1=False):
         """Check this signer's digest and signature over `signed`, a SignedData, with the key of a Certificate.
 
-        Nothing is said of whether that certificate is trusted. Untrusted CMS_DIGEST or CMS_SIGNATURE, ProtocolError
-        CMS_ATTRIBUTE, Unsupported.
+        Nothing is said of whether that certificate is trusted. SHA-1 is accepted with RSA only, and if `sha1` is True
+        only: for old peers. Untrusted CMS_DIGEST or CMS_SIGNATURE, ProtocolError CMS_ATTRIBUTE, Unsupported.
         """
         digest = _read_digest(self.digest_algorithm)
+        if digest == "sha1" and not sha1:
+            raise Unsupported(_CMS_ALGORITHM)
         data = b"" if signed.content is None else signed.content
         if self.signed is None:
             # Octets that are attributes by their form may have been signed as such: RFC 5652 5.4 gives no other sign.

@@ -77,7 +77,7 @@ def write_signed(w, crypto, key, certificate, data, content_type=oids.DATA, attr
 
 
 def _signed_attributes(crypto, digest, data, content_type, attributes):
-    """SignedAttributes as they are signed, a SET OF in the order of DER (X.690 11.6)."""
+    """SignedAttributes as they are signed, with the tag of a SET OF (RFC 5652 5.4)."""
     w = Writer(128)
     w.octets(crypto.digest(digest, data))
     rows = [(oids.CONTENT_TYPE, content_type), (oids.MESSAGE_DIGEST, w.bytes())]
@@ -91,18 +91,20 @@ def _signed_attributes(crypto, digest, data, content_type, attributes):
         w.close(a)
         w.close(m)
         encoded.append(w.bytes())
-    encoded.sort()
     w = Writer(512)
-    m = w.open(_SET)
-    for attribute in encoded:
-        w.raw(attribute)
-    w.close(m)
+    _write_set(w, _SET, encoded)
     return w.bytes()
 
 
 def _write_certificates(w, certificates):
-    m = w.open(_CERTIFICATES)
-    for der in certificates:
+    _write_set(w, _CERTIFICATES, [bytes(der) for der in certificates])
+
+
+def _write_set(w, tag, elements):
+    """Append a SET OF in the order of DER (X.690 11.6)."""
+    elements.sort()
+    m = w.open(tag)
+    for der in elements:
         w.raw(der)
     w.close(m)
 
