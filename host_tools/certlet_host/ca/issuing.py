@@ -16,6 +16,8 @@ from .status import Refused
 
 _OURS = {ExtensionOID.SUBJECT_KEY_IDENTIFIER, ExtensionOID.AUTHORITY_KEY_IDENTIFIER, ExtensionOID.BASIC_CONSTRAINTS}
 
+_OFFICES = {f"1.3.6.1.5.5.7.3.{number}" for number in (27, 28, 32)}  # cmcCA, cmcRA, cmKGA
+
 
 @dataclass(frozen=True)
 class Issued:
@@ -57,6 +59,15 @@ def _validity(
     return start, min(end, latest), "the validity was shortened" if end > latest else ""
 
 
+def _is_office(value: x509.ExtensionType) -> bool:
+    """Makes a CA or an authority of CMP out of a device; such certificates come from profiles of the operator only."""
+    if isinstance(value, x509.ExtendedKeyUsage):
+        return any(purpose.dotted_string in _OFFICES for purpose in value)
+    if isinstance(value, x509.KeyUsage):
+        return value.key_cert_sign or value.crl_sign
+    return value.oid in _OURS
+
+
 def _extensions(wanted: Wanted, profile: Profile) -> tuple[Extensions, str]:
     """Those of the profile and the names asked for; a permissive profile takes what is asked instead of its own."""
     purposes = (x509.ObjectIdentifier(purpose) for purpose in profile.purposes)
@@ -66,7 +77,7 @@ def _extensions(wanted: Wanted, profile: Profile) -> tuple[Extensions, str]:
         oid, value = extension.oid, extension.value
         if oid == ExtensionOID.SUBJECT_ALTERNATIVE_NAME:
             chosen[oid] = (value, nameless or (profile.permissive and extension.critical))
-        elif profile.permissive and oid not in _OURS:
+        elif profile.permissive and not _is_office(value):
             chosen[oid] = (value, extension.critical)
         elif oid not in chosen or chosen[oid][0] != value:
             ignored.append(oid.dotted_string)
