@@ -2,6 +2,7 @@
 
 import pytest
 from pyasn1.codec.der.encoder import encode
+from pyasn1.type.univ import ObjectIdentifier
 from pyasn1_alt_modules import (
     rfc2985,
     rfc3279,
@@ -92,7 +93,7 @@ KNOWN_IN_CMS = {
     "AES256_CBC": rfc3565.id_aes256_CBC,
     "AES128_WRAP": rfc3565.id_aes128_wrap,
     "AES256_WRAP": rfc3565.id_aes256_wrap,
-    "PWRI_KEK": rfc3370.id_alg_PWRI_KEK,
+    "PWRI_KEK": ObjectIdentifier("1.2.840.113549.1.9.16.3.9"),  # RFC 3211, 3.1
     "ECDH_SHA1_KDF": rfc5753.dhSinglePass_stdDH_sha1kdf_scheme,
     "ECDH_SHA256_KDF": rfc5753.dhSinglePass_stdDH_sha256kdf_scheme,
     "ECDH_SHA384_KDF": rfc5753.dhSinglePass_stdDH_sha384kdf_scheme,
