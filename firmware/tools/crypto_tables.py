@@ -83,7 +83,7 @@ def edwards_add(a: Point, b: Point) -> Point:
 
 
 def edwards_comb() -> bytes:
-    """16 points of edwards25519, each y - x | y + x | 2 d x y modulo p."""
+    """16 points of edwards25519, each y - x | y + x modulo p."""
     table = b""
     for index in range(1 << TEETH - 1):
         x, y = 0, 1
@@ -91,7 +91,7 @@ def edwards_comb() -> bytes:
             x, y = edwards_add((x, y), (x, y))
             if bit == "1":
                 x, y = edwards_add((x, y), B25519)
-        table += octets((y - x) % P25519, (y + x) % P25519, 2 * D25519 * x * y % P25519)
+        table += octets((y - x) % P25519, (y + x) % P25519)
     return table
 
 

@@ -22,6 +22,10 @@ def _octets(number):
     return number.to_bytes(32, "big")
 
 
+def _encode(x, y):
+    return b"\x04" + _octets(x) + _octets(y)
+
+
 def _key(scalar):
     return soft.load(b"soft:p256:" + _octets(scalar))
 
@@ -37,7 +41,7 @@ def test_agreement_of_two_generated_keys():
 def _point_from(x):
     # The first point whose x-coordinate is this or greater.
     y = 0
-    while not p256.on_curve(x, y):
+    while not curve.on_curve(x, y, _P, _B):
         x += 1
         y = pow(x * x * x - 3 * x + _B, (_P + 1) // 4, _P)
     return x, y
@@ -77,8 +81,8 @@ def test_scalars_that_meet_a_table_entry():
 def test_additions_of_equal_points():
     double = _sum((_GX, _GY), (_GX, _GY))
     infinity = (_GX, _GY, 0)
-    assert curve.affine(*curve.add_affine(_GX, _GY, 1, _GX, _GY, _P), _P) == double
-    assert curve.affine(*curve.add(_GX, _GY, 1, _GX, _GY, 1, 1, 1, _P), _P) == double
+    assert curve.affine(*curve.add_affine(_GX, _GY, 1, _GX, _GY, _P), _P, _B) == double
+    assert curve.affine(*curve.add(_GX, _GY, 1, _GX, _GY, 1, 1, 1, _P), _P, _B) == double
     assert curve.add_affine(_GX, _GY, 1, _GX, _P - _GY, _P)[2] == 0
     assert curve.add(_GX, _GY, 1, _GX, _P - _GY, 1, 1, 1, _P)[2] == 0
     assert curve.add_affine(*infinity, _GX, _GY, _P) == (_GX, _GY, 1)
@@ -115,7 +119,7 @@ def test_r_stands_for_x_beyond_n():
     x, y = _point_from(_N + 1)
     r = x - _N
     assert x < _P
-    public = p256.encode(*p256.multiply(5 * curve.invert(r, _N) % _N, x, y, _MASK))
+    public = _encode(*p256.multiply(5 * curve.invert(r, _N) % _N, x, y, _MASK))
     soft.verify("p256", public, _octets(r) + _octets(5), bytes(32))
     raises(BadSignature, 211, soft.verify, "p256", public, _octets(r + 1) + _octets(5), bytes(32))
     raises(BadSignature, 211, soft.verify, "p256", public, _octets(x) + _octets(5), bytes(32))
@@ -273,7 +277,7 @@ def test_wiped_keys_do_nothing():
 
 
 def test_a_result_off_the_curve_is_not_released():
-    raises(CryptoError, 212, p256._released, _GX, _GY + 1, 1)
+    raises(CryptoError, 212, curve.affine, _GX, _GY + 1, 1, _P, _B)
 
 
 def test_a_faulty_inverse_is_not_released():

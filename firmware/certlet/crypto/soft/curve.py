@@ -10,6 +10,13 @@ and time, and copies of them stay in the heap until it is reused: what is resist
 not the probe at the supply pin nor a reader of RAM.
 """
 
+from micropython import const
+
+from ...errors import CryptoError
+
+_CRYPTO_POINT = const(207)
+_CRYPTO_FAULT = const(212)
+
 
 def invert(a, m):
     """1 / a modulo m, 0 < a < m, by Euclid; 0 when there is none. The steps tell of both: pass secrets only blinded."""
@@ -96,11 +103,34 @@ def scale(x, y, mask, p):
     return x * zz % p, y * (zz * z % p) % p, z
 
 
-def affine(x, y, z, p):
-    """(x, y) by one inversion. Where the point is secret, z carries the random factor of `scale`."""
+def on_curve(x, y, p, b):
+    """Is (x, y) a point: both in 0..p-1 and y^2 = x^3 - 3x + b? Infinity has no such form."""
+    return x < p and y < p and (y * y - (x * x - 3) * x - b) % p == 0
+
+
+def decode(public, size, p, b):
+    """(x, y) of a public key 04 | x | y (SEC 1, 2.3.4), else CryptoError. Other forms are refused."""
+    if len(public) == 2 * size + 1 and public[0] == 4:
+        x = int.from_bytes(public[1 : size + 1], "big")
+        y = int.from_bytes(public[size + 1 :], "big")
+        if on_curve(x, y, p, b):
+            return x, y
+    raise CryptoError(_CRYPTO_POINT)
+
+
+def affine(x, y, z, p, b):
+    """(x, y) by one inversion. Where the point is secret, z carries the random factor of `scale`.
+
+    A result off the curve is the trace of a fault, and is not released, as it can betray the scalar (Biehl, Meyer,
+    Mueller 2000): CryptoError.
+    """
     w = invert(z, p)
     ww = w * w % p
-    return x * ww % p, y * (ww * w % p) % p
+    x = x * ww % p
+    y = y * (ww * w % p) % p
+    if not on_curve(x, y, p, b):
+        raise CryptoError(_CRYPTO_FAULT)
+    return x, y
 
 
 def recode(k, n, bits):

@@ -98,7 +98,9 @@ class Key:
         """The public point, 04 | x | y; computed at the first call."""
         if self._public is None:
             curve = self._curve
-            self._public = curve.encode(*curve.base(self._secret(), _mask(curve.SIZE)))
+            size = curve.SIZE
+            x, y = curve.base(self._secret(), _mask(size))
+            self._public = b"\x04" + x.to_bytes(size, "big") + y.to_bytes(size, "big")
         return self._public
 
     def sign(self, digest, hash=None):

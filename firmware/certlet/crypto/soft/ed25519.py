@@ -22,6 +22,7 @@ P = const(0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFED)
 L = const(0x1000000000000000000000000000000014DEF9DEA2F79CD65812631A5CF5D3ED)  # the order of the base point
 _D = const(0x52036CEE2B6FFE738CC740797779E89800700A4D4141D8AB75EB4DCA135978A3)
 _2D = const(0x2406D9DC56DFFCE7198E80F2EEF3D13000E0149A8283B156EBD69B9426B2F159)
+_HALF_D = const(0x6901B67715B7FF39C663A03CBBBCF44C00380526A0A0EC55BAF5A6E509ACBC48)
 _ROOT = const(0x2B8324804FC1DF0B2B4D00993DFBD7A72F431806AD2FE478C4EE1B274A0EA0B0)  # of -1
 
 _PREFIX = b"soft:ed25519:"
@@ -75,11 +76,12 @@ def _column(signs, at):
         index |= (signs[at >> 3] >> (at & 7) & 1) << tooth
         at += _COLUMNS
     top = signs[at >> 3] >> (at & 7) & 1
-    at = (index ^ (15 * (1 - top))) * 96
+    at = (index ^ (15 * (1 - top))) << 6
     minus = int.from_bytes(COMB[at : at + 32], "big")
     plus = int.from_bytes(COMB[at + 32 : at + 64], "big")
-    tt = int.from_bytes(COMB[at + 64 : at + 96], "big")
-    return ((plus, minus)[top], (minus, plus)[top], (P - tt, tt)[top], 2)
+    if not top:
+        minus, plus = plus, minus
+    return minus, plus, (plus - minus) * (plus + minus) % P * _HALF_D % P, 2
 
 
 def _base(k, mask):

@@ -2,12 +2,8 @@
 
 from micropython import const
 
-from ...errors import CryptoError
+from . import curve
 from .curve import add_affine, add_digit, affine, double, naf, odd_multiples, recode, same_x, scale
-from .curve import multiply as multiply_point
-
-_CRYPTO_POINT = const(207)
-_CRYPTO_FAULT = const(212)
 
 P = const(0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF)
 N = const(0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551)
@@ -18,32 +14,9 @@ _BITS = const(260)  # of a recoded scalar: 5 teeth x 52, 65 windows x 4
 _COLUMNS = const(26)  # of one half of the comb
 
 
-def on_curve(x, y):
-    """Is (x, y) a point: both in 0..p-1 and y^2 = x^3 - 3x + b? Infinity has no such form."""
-    return x < P and y < P and (y * y - (x * x - 3) * x - _B) % P == 0
-
-
 def decode(public):
-    """(x, y) of a public key, 65 octets 04 | x | y (SEC 1, 2.3.4), or CryptoError. Other forms are refused."""
-    if len(public) == 65 and public[0] == 4:
-        x = int.from_bytes(public[1:33], "big")
-        y = int.from_bytes(public[33:], "big")
-        if on_curve(x, y):
-            return x, y
-    raise CryptoError(_CRYPTO_POINT)
-
-
-def encode(x, y):
-    """The 65 octets of a point (SEC 1, 2.3.3)."""
-    return b"\x04" + x.to_bytes(32, "big") + y.to_bytes(32, "big")
-
-
-def _released(x, y, z):
-    # A result off the curve is the trace of a fault; released, it can betray the scalar (Biehl, Meyer, Mueller 2000).
-    x, y = affine(x, y, z, P)
-    if not on_curve(x, y):
-        raise CryptoError(_CRYPTO_FAULT)
-    return x, y
+    """(x, y) of a public key, 65 octets 04 | x | y, or CryptoError."""
+    return curve.decode(public, SIZE, P, _B)
 
 
 def _comb(signs, half, column):
@@ -84,12 +57,13 @@ def base(k, mask):
     for column in range(_COLUMNS - 2, -1, -1):
         x, y, z = double(x, y, z, 1, P)
         x, y, z = _add_column(x, y, z, signs, column)
-    return _released(x, y, z)
+    return affine(x, y, z, P, _B)
 
 
 def multiply(k, x, y, mask):
     """(x, y) of k * (x, y) for 0 < k < n and a point on the curve; `mask` is a fresh random integer of 256 bits."""
-    return _released(*multiply_point(k, x, y, mask, P, N, _BITS))
+    x, y, z = curve.multiply(k, x, y, mask, P, N, _BITS)
+    return affine(x, y, z, P, _B)
 
 
 def matches(u, v, x, y, r):

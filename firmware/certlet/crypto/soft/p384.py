@@ -2,12 +2,8 @@
 
 from micropython import const
 
-from ...errors import CryptoError
+from . import curve
 from .curve import add_digit, affine, double, naf, odd_multiples, same_x
-from .curve import multiply as multiply_point
-
-_CRYPTO_POINT = const(207)
-_CRYPTO_FAULT = const(212)
 
 P = const(0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEFFFFFFFF0000000000000000FFFFFFFF)
 N = const(0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973)
@@ -19,24 +15,9 @@ SIZE = const(48)  # octets of a coordinate and of a scalar
 _BITS = const(388)  # of a recoded scalar: 97 windows x 4
 
 
-def on_curve(x, y):
-    """Is (x, y) a point: both in 0..p-1 and y^2 = x^3 - 3x + b?"""
-    return x < P and y < P and (y * y - (x * x - 3) * x - _B) % P == 0
-
-
 def decode(public):
-    """(x, y) of a public key, 97 octets 04 | x | y (SEC 1, 2.3.4), or CryptoError. Other forms are refused."""
-    if len(public) == 97 and public[0] == 4:
-        x = int.from_bytes(public[1:49], "big")
-        y = int.from_bytes(public[49:], "big")
-        if on_curve(x, y):
-            return x, y
-    raise CryptoError(_CRYPTO_POINT)
-
-
-def encode(x, y):
-    """The 97 octets of a point (SEC 1, 2.3.3)."""
-    return b"\x04" + x.to_bytes(48, "big") + y.to_bytes(48, "big")
+    """(x, y) of a public key, 97 octets 04 | x | y, or CryptoError."""
+    return curve.decode(public, SIZE, P, _B)
 
 
 def base(k, mask):
@@ -45,11 +26,9 @@ def base(k, mask):
 
 
 def multiply(k, x, y, mask):
-    """(x, y) of k * (x, y) for 0 < k < n and a point on the curve, checked to be on it as in `p256`."""
-    x, y = affine(*(multiply_point(k, x, y, mask, P, N, _BITS) + (P,)))
-    if not on_curve(x, y):
-        raise CryptoError(_CRYPTO_FAULT)
-    return x, y
+    """(x, y) of k * (x, y) for 0 < k < n and a point on the curve."""
+    x, y, z = curve.multiply(k, x, y, mask, P, N, _BITS)
+    return affine(x, y, z, P, _B)
 
 
 def matches(u, v, x, y, r):
