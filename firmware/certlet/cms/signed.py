@@ -4,9 +4,9 @@ from micropython import const
 
 from .. import oid
 from ..der import Reader
-from ..errors import BadSignature, ProtocolError, Unsupported, Untrusted
+from ..errors import BadSignature, CryptoError, ProtocolError, Unsupported, Untrusted
 from ..x509 import algorithm
-from ..x509.chain import check_chain, check_validity, read_certificates
+from ..x509.chain import check_chain, read_certificates
 from . import content, oids
 
 _CMS_TYPE = const(351)
@@ -193,8 +193,8 @@ def verify_signed(
     `view` is the SignedData itself, its tag replaced by `tag`. The signer's certificate comes from the SignedData, from
     `view` is the SignedData itself, with the tag `tag`. The signer's certificate comes from the SignedData, from
     unless `check_usage` is False, be one that may sign. Its extended key usage is for the caller to check.
-    ProtocolError for what is malformed, Untrusted for what does not verify, Unsupported: of several signers the last
-    one's failure.
+    ProtocolError for what is malformed, Untrusted for what does not verify, Unsupported, CryptoError for a key that is
+    none: of several signers the last one's failure.
     """
     signed = SignedData(view, tag)
     if signed.content_type != expected_type:
@@ -213,7 +213,7 @@ def verify_signed(
                 info.verify(crypto, signed, certificate)
                 _check_signer(crypto, certificate, pool, anchors, now, check_usage)
                 return bytes(signed.content), certificate
-            except (Untrusted, Unsupported, ProtocolError) as e:
+            except (Untrusted, CryptoError, ProtocolError) as e:
                 failure = e
     raise failure
 
@@ -222,8 +222,4 @@ def _check_signer(crypto, certificate, pool, anchors, now, check_usage):
     usage = certificate.key_usage
     if check_usage and usage is not None and not usage & _DIGITAL_SIGNATURE:
         raise Untrusted(_CMS_SIGNER_USAGE)
-    for anchor in anchors:
-        if anchor.der == certificate.der:
-            check_validity(certificate, now)
-            return
     check_chain(crypto, certificate, pool, anchors, now)

@@ -191,15 +191,15 @@ def enveloped(*recipients: bytes, cipher="aes128-cbc", body=None, version=2, iv=
     return tlv(tag, integer(version), head, tlv(0x31, *recipients), encrypted, tail)
 
 
-def transport(party: Party, key=KEY[:16], *, version=0, rid=None, algorithm=None, data=None) -> bytes:
+def transport(party: Party, key=KEY[:16], *, version=0, rid=None, algorithm=None, data=None, tail=b"") -> bytes:
     if data is None:
         data = party.private.public_key().encrypt(key, rsa_padding.PKCS1v15())
-    return seq(integer(version), rid or party.identifier, algorithm or seq(oid("rsa"), NULL), octets(data))
+    return seq(integer(version), rid or party.identifier, algorithm or seq(oid("rsa"), NULL), octets(data), tail)
 
 
 def agreement(
     party: Party, key=KEY[:16], *, digest="sha256", wrap="aes128-wrap", wrap_parameters=b"", ukm=None, version=3,
-    scheme=None, originator=None, parameters=None, rid=None, others=(), suffix=b"", swap=None,
+    scheme=None, originator=None, parameters=None, rid=None, others=(), suffix=b"", swap=None, tails=(b"",) * 5,
 ) -> bytes:  # fmt: skip
     curve = party.private.curve
     ephemeral = ec.generate_private_key(curve)
@@ -213,12 +213,12 @@ def agreement(
     if parameters is None:
         parameters = oid("p256" if curve.key_size == 256 else "p384")
     if originator is None:
-        originator = tlv(0xA1, seq(oid("ec"), parameters), tlv(3, b"\0", swap or point))
+        originator = tlv(0xA1, seq(oid("ec"), parameters), tlv(3, b"\0", swap or point), tails[0])
     keys = [seq(other.identifier, octets(bytes(24))) for other in others]
-    keys.append(seq(rid or party.identifier, octets(keywrap.aes_key_wrap(kek, key) + suffix)))
+    keys.append(seq(rid or party.identifier, octets(keywrap.aes_key_wrap(kek, key) + suffix), tails[1]))
     return tlv(
-        0xA1, integer(version), tlv(0xA0, originator), tlv(0xA1, octets(ukm)) if ukm is not None else b"",
-        seq(oid(scheme or "ecdh " + digest), wrap_algorithm), seq(*keys),
+        0xA1, integer(version), tlv(0xA0, originator, tails[2]), tlv(0xA1, octets(ukm)) if ukm is not None else b"",
+        seq(oid(scheme or "ecdh " + digest), wrap_algorithm, tails[3]), seq(*keys), tails[4],
     )  # fmt: skip
 
 
@@ -234,7 +234,7 @@ def pwri_wrap(kek: bytes, key: bytes, check=None) -> bytes:
 def password(
     key=KEY[:16], *, secret=SECRET, prf="sha256", prf_element=None, iterations=1000, claimed=None, cipher="aes128-cbc",
     wrap=None, keylength=b"", salt=b"salt" * 4, salt_element=None, derivation=None, kdf="pbkdf2", encryption=None,
-    version=0, data=None, check=None,
+    version=0, data=None, check=None, tail=b"",
 ) -> bytes:  # fmt: skip
     size = SIZES[(wrap or cipher)[:6]]
     kek = PBKDF2HMAC(algorithm=HASHES[prf], length=size, salt=salt, iterations=iterations).derive(secret)
@@ -247,7 +247,7 @@ def password(
         encryption = seq(oid(wrap)) if wrap else seq(oid("pwri-kek"), seq(oid(cipher), octets(IV)))
     if data is None:
         data = keywrap.aes_key_wrap(kek, key) if wrap else pwri_wrap(kek, key, check)
-    return tlv(0xA3, integer(version), derivation, encryption, octets(data))
+    return tlv(0xA3, integer(version), derivation, encryption, octets(data), tail)
 
 
 def by_openssl(bench: Bench) -> list[dict]:
@@ -316,6 +316,7 @@ def transports(parties: dict[str, Party]) -> list[dict]:
         row("a P-256 key for a key transport", enveloped(transport(ours, rid=parties["p256"].identifier)), "p256", 353),
         row("OAEP", enveloped(transport(ours, algorithm=seq(oid("oaep"), seq()))), "rsa", 354),
         row("parameters other than NULL", enveloped(transport(ours, algorithm=seq(oid("rsa"), seq()))), "rsa", 104),
+        row("something behind the encrypted key", enveloped(transport(ours, tail=NULL)), "rsa", 104),
         row("only a secret is at hand", enveloped(good), "", 353),
     ]  # fmt: skip
 
@@ -330,6 +331,7 @@ def contents(parties: dict[str, Party]) -> list[dict]:
         ("padding of 0", {"body": cbc(key, text[:-1] + b"\x00")}, 356),
         ("padding of 17", {"body": cbc(key, text[:-1] + b"\x11")}, 356),
         ("padding octets differ", {"body": cbc(key, text[:-16] + b"\x10" * 5 + b"\x11" + b"\x10" * 10)}, 356),
+        ("first octet of the padding differs", {"body": cbc(key, text[:-16] + b"\x11" + b"\x10" * 15)}, 356),
         ("padding longer than the content", {"body": cbc(key, b"\x20" * 16)}, 356),
         ("no content at all", {"body": b""}, 355),
         ("content is no whole number of blocks", {"body": bytes(33)}, 355),
@@ -362,6 +364,7 @@ def agreements(parties: dict[str, Party]) -> list[dict]:
         ("NULL behind the wrap's OID", agreement(ours, wrap_parameters=NULL), 0),
         ("originator key without parameters", agreement(ours, parameters=b""), 0),
         ("originator key with NULL", agreement(ours, parameters=NULL), 0),
+        ("originator key with NULL and more", agreement(ours, parameters=NULL + NULL), 104),
         ("by key identifier", agreement(ours, rid=key_id), 0),
         ("by key identifier with a date", agreement(ours, rid=key_id_dated), 0),
         ("ours is the third key", agreement(ours, others=(other, p384)), 0),
@@ -379,8 +382,13 @@ def agreements(parties: dict[str, Party]) -> list[dict]:
         ("point of no length", agreement(ours, swap=b"\0"), 356),
         ("scheme with cofactor", agreement(ours, scheme="cofactor sha256"), 354),
         ("wrap that is a cipher", agreement(ours, wrap="aes128-cbc"), 354),
+        ("parameters behind the wrap's OID", agreement(ours, wrap_parameters=octets(IV)), 104),
         ("version 0", agreement(ours, version=0), 352),
     ]
+    places = ("the point", "the wrapped key", "the originator", "the wrap", "the wrapped keys")
+    for i, place in enumerate(places):
+        tails = tuple(NULL if i == k else b"" for k in range(len(places)))
+        rows.append((f"something behind {place}", agreement(ours, tails=tails), 104))
     out = [row("key agreement: " + title, enveloped(recipient), "p256", code) for title, recipient, code in rows]
     out.append(row("key agreement: no certificate yet", enveloped(agreement(ours)), "p256", certificate=""))
     out.append(row("key agreement: an RSA key", enveloped(agreement(ours, rid=parties["rsa"].identifier)), "rsa", 353))
@@ -389,6 +397,8 @@ def agreements(parties: dict[str, Party]) -> list[dict]:
 
 def passwords() -> list[dict]:
     sha256 = seq(oid("hmac-sha256"), NULL)
+    pbkdf2 = seq(octets(b"salt" * 4), integer(1000), sha256)
+    cipher = seq(oid("aes128-cbc"), octets(IV))
     twisted = bytes([16, *(octet ^ 0xFE for octet in KEY[:3])])
     rows = [
         ("HMAC-SHA256", password(), 0),
@@ -404,11 +414,13 @@ def passwords() -> list[dict]:
         ("empty secret", password(secret=b""), 356),
         ("iterations lowered on the way", password(iterations=2000, claimed=1999), 356),
         ("999 iterations", password(iterations=999), 355),
+        ("100,000 iterations", password(iterations=100000), 0),
         ("100,001 iterations", password(claimed=100001), 355),
         ("2,000,000,000 iterations", password(claimed=2000000000), 355),
         ("iterations of 9 octets", password(claimed=1 << 70), 106),
         ("0 iterations", password(derivation=tlv(0xA0, oid("pbkdf2"), seq(octets(b"salt"), integer(0)))), 355),
         ("negative iterations", password(derivation=tlv(0xA0, oid("pbkdf2"), seq(octets(b"salt"), integer(-5000)))), 355),
+        ("salt of 64 octets", password(salt=bytes(64)), 0),
         ("salt of 65 octets", password(salt=bytes(65)), 355),
         ("salt from elsewhere", password(salt_element=seq(oid("data"))), 102),
         ("keyLength of another key", password(keylength=integer(32)), 355),
@@ -428,18 +440,27 @@ def passwords() -> list[dict]:
         ("wrapped key of one block", password(data=bytes(16)), 356),
         ("wrapped key of odd length", password(data=bytes(33)), 356),
         ("wrapped key of no length", password(data=b""), 356),
+        ("wrapped key of 64 octets", password(data=bytes(64)), 356),
         ("wrapped key of 80 octets", password(data=bytes(80)), 355),
+        ("key of 12 octets that fills its block", password(KEY[:12]), 356),
+        ("parameters behind the key wrap", password(encryption=seq(oid("aes128-wrap"), octets(IV))), 104),
+        ("parameters of the prf", password(prf_element=seq(oid("hmac-sha256"), octets(IV))), 104),
         ("check value wrong", password(check=twisted), 356),
         ("length octet wrong", password(check=bytes([15]) + bytes(o ^ 0xFF for o in KEY[:3])), 356),
         ("length octet beyond the end", password(check=bytes([200]) + bytes(o ^ 0xFF for o in KEY[:3])), 356),
         ("version 1", password(version=1), 352),
-        ("prf and nothing after it", password(prf_element=sha256 + NULL), 104),
+        ("something behind the prf", password(prf_element=sha256 + NULL), 104),
+        ("something behind the PBKDF2 parameters", password(derivation=tlv(0xA0, oid("pbkdf2"), pbkdf2, NULL)), 104),
+        ("something behind the encrypted key", password(tail=NULL), 104),
+        ("something behind the inner cipher", password(encryption=seq(oid("pwri-kek"), cipher, NULL)), 104),
     ]
     out = [row("password: " + title, enveloped(recipient), "", code) for title, recipient, code in rows]
     both = enveloped(password(KEY, cipher="aes256-cbc"), cipher="aes256-cbc")
     out.append(row("password: AES-256 outside and inside", both))
     out.append(row("password: AES-256 key, AES-128 key wrap", enveloped(password(KEY, wrap="aes128-wrap"), cipher="aes256-cbc")))
     out.append(row("password: key of AES-256 for AES-128", enveloped(password(KEY)), "", 356))
+    long = enveloped(password(KEY, wrap="aes128-wrap"), body=cbc(KEY, padded(TEXT)))
+    out.append(row("password: key of AES-256 for AES-128, and used", long, "", 356))
     return out
 
 
