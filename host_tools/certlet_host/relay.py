@@ -16,9 +16,14 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from .credentials import InputError
+from .results import write_whole
+
 CMP = "application/pkixcmp"
+MAX_BODY = 65536
 
 # Codes of firmware/certlet/errors.py, which is where the board raises them.
 URL_FORM, DNS, CONNECT, TIMEOUT, CLOSED, TLS_FAILED, TLS_UNTRUSTED = 601, 611, 612, 613, 614, 615, 616
@@ -40,7 +45,7 @@ class PostError(Exception):
 
 def post(
     url: str, body: bytes, *, content_type: str = CMP, anchors: Sequence[str] = (), timeout: float = 15,
-    limit: int = 65536,
+    limit: int = MAX_BODY,
 ) -> bytes:  # fmt: skip
     """Post `body` and return the body of the reply; raise PostError.
 
@@ -73,6 +78,20 @@ def post(
         sock.close()
         if watch.expired:  # whatever it looked like: a body without a length ends where it was cut
             raise PostError(TIMEOUT) from None
+
+
+def post_file(source: Path, url: str, out: Path, *, anchors: Sequence[str] = (), timeout: float = 60) -> int:
+    """Post the message in `source` and write the reply to `out`, whole or not at all; return its length.
+
+    Raises PostError, InputError.
+    """
+    with source.open("rb") as file:
+        body = file.read(MAX_BODY + 1)
+    if not 0 < len(body) <= MAX_BODY:
+        raise InputError(f"{source} is empty or longer than {MAX_BODY} bytes; nothing was sent")
+    reply = post(url, body, anchors=anchors, timeout=timeout)
+    write_whole(out, reply)
+    return len(reply)
 
 
 def _context(anchors: Sequence[str]) -> ssl.SSLContext:
@@ -166,8 +185,8 @@ class Relay:
     content_type: str = CMP
     anchors: Sequence[str] = ()
     timeout: int = 60
-    limit: int = 65536
-    request_limit: int = 65536
+    limit: int = MAX_BODY
+    request_limit: int = MAX_BODY
     posts: int = 0
     _head: str | None = field(default=None, repr=False)
     _body: list[bytes] = field(default_factory=list, repr=False)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import rich_click as click
 from rich.console import Console
 
-from .. import codes, credentials, device, exits, operation, results
+from .. import codes, credentials, device, exits, operation, relay, results
 from ..timeline import Timeline, printable
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -168,6 +168,24 @@ def resume(**options: Any) -> None:
     _certificate("resume", options)
 
 
+@cmp.command()
+@click.argument("file", type=FILE)
+@click.option("--server", required=True, metavar="URL", help="CA: http[s]://host[:port][/path].")
+@click.option("--path", help="HTTP path, instead of the one in --server; without either /.well-known/cmp.")
+@click.option("--tls-trusted", type=FILE, help="PEM trust anchors of an https server instead of the system's.")
+@click.option("--timeout", type=click.IntRange(1, 600), default=60, show_default=True, help="Seconds.")
+@click.option("--out", type=FILE, required=True, help="File for the reply.")
+def post(file: Path, server: str, path: str | None, tls_trusted: Path | None, timeout: int, out: Path) -> None:
+    """Post a request that a board left in FILE, and write the reply for it: no board is needed."""
+    anchors = credentials.read_anchors(tls_trusted)
+    try:
+        size = relay.post_file(file, join_url(server, path), out, anchors=anchors, timeout=timeout)
+    except relay.PostError as error:
+        click.echo(f"certlet: {codes.explain(error.code)}" + f" Detail: {error.detail}." * bool(error.detail), err=True)
+        raise SystemExit(exits.FAILED) from None
+    click.echo(f"{size} bytes of reply in {out}; it is not checked here: the board does that")
+
+
 def _certificate(op: str, options: dict, extra: dict | None = None) -> None:
     """Run an operation that brings a certificate: `options` become settings of the device and parts of its job."""
     take = options.pop
@@ -233,8 +251,12 @@ def _run(op: str, options: dict, settings: dict, request: dict) -> None:
     out.mkdir(parents=True, exist_ok=True)
     console = Console(highlight=False, soft_wrap=True)
     timeline = Timeline(console)
-    with device.open_board(spec, folder=flash) as board:
-        answer = operation.run_cmp(board, task, out, _nothing if as_json else timeline.event, total + 120)
+    allowed = total + 2 * task.settings["timeout"] + 60
+    try:
+        with device.open_board(spec, folder=flash) as board:
+            answer = operation.run_cmp(board, task, out, _nothing if as_json else timeline.event, allowed)
+    except device.DeviceError as e:
+        answer = operation.no_answer(e)
     report = operation.summary(op, answer)
     if as_json:
         click.echo(json.dumps(report))
@@ -245,15 +267,28 @@ def _run(op: str, options: dict, settings: dict, request: dict) -> None:
     raise SystemExit(exits.of_answer(answer))
 
 
+# PKIStatus with a certificate that is worth a word, RFC 9810 5.2.3
+_NOTES = {
+    1: "the CA changed what was asked for",
+    4: "the CA warns: a revocation is near",
+    5: "the CA says: a certificate was revoked",
+}
+
+
 def _conclusion(report: dict, out: Path) -> str:
     what = f"certificate {report['serial']} until {report['not_after']}" if report["serial"] else f"{report['op']} done"
     wire = f"{report['round_trips']} round trips, {report['bytes_up']} bytes up, {report['bytes_down']} bytes down"
-    return f"{what}; {wire}; files in {out}/"
+    note = f"; {_NOTES[report['pki_status']]}" if report["pki_status"] in _NOTES else ""
+    return f"{what}{note}; {wire}; files in {out}/"
 
 
 def refusal(answer: dict) -> str:
     """Return one line that says why an operation failed: our sentence, then the CA's words."""
+    if answer["code"] is None:
+        return answer["detail"]
     line = codes.explain(answer["code"])
+    if answer.get("detail") is not None:
+        line += f" (detail: {printable(str(answer['detail']))})"
     if answer.get("fail_info") or answer.get("status_string"):
         words = f"{' '.join(answer['fail_info'])}: {printable(answer['status_string'])}"
         line += f" The CA said: {words.strip(': ')}"
