@@ -21,8 +21,6 @@ _CRYPTO_FAULT = const(212)
 P = const(0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFED)
 L = const(0x1000000000000000000000000000000014DEF9DEA2F79CD65812631A5CF5D3ED)  # the order of the base point
 _D = const(0x52036CEE2B6FFE738CC740797779E89800700A4D4141D8AB75EB4DCA135978A3)
-_2D = const(0x2406D9DC56DFFCE7198E80F2EEF3D13000E0149A8283B156EBD69B9426B2F159)
-_HALF_D = const(0x6901B67715B7FF39C663A03CBBBCF44C00380526A0A0EC55BAF5A6E509ACBC48)
 _ROOT = const(0x2B8324804FC1DF0B2B4D00993DFBD7A72F431806AD2FE478C4EE1B274A0EA0B0)  # of -1
 
 _PREFIX = b"soft:ed25519:"
@@ -64,11 +62,11 @@ def _sum(x, y, z, t, minus, plus, tt, zz):
 
 def _ready(x, y, z, t):
     # A point as the second one of `_sum`.
-    return y - x, y + x, t * _2D % P, 2 * z
+    return y - x, y + x, 2 * t * _D % P, 2 * z
 
 
 def _column(signs, at):
-    # The comb's point for the signs of bits at + 52 tooth, ready for `_sum`; see `p256.base`.
+    # The comb's point for the signs of bits at + 52 tooth, ready for `_sum` with Z = 2; see `p256.base`.
     from .ed25519_table import COMB
 
     index = 0
@@ -81,7 +79,7 @@ def _column(signs, at):
     plus = int.from_bytes(COMB[at + 32 : at + 64], "big")
     if not top:
         minus, plus = plus, minus
-    return minus, plus, (plus - minus) * (plus + minus) % P * _HALF_D % P, 2
+    return 2 * minus, 2 * plus, (plus - minus) * (plus + minus) % P * _D % P, 4
 
 
 def _base(k, mask):
@@ -109,7 +107,7 @@ def _encode(x, y, z):
 
 
 def _decode(octets):
-    # 5.1.3, None for octets that are no point, or not the one way to write it.
+    # 5.1.3, the root by the power (p - 5) / 8; None for octets that are no point, or not the one way to write it.
     y = int.from_bytes(octets, "little")
     sign = y >> 255
     y &= (1 << 255) - 1
@@ -117,7 +115,7 @@ def _decode(octets):
         return None
     u = y * y - 1
     v = _D * y * y + 1
-    x = u * v * v * v % P * _power58(u * pow(v, 7, P) % P) % P
+    x = u * v * v * v % P * pow(u * pow(v, 7, P) % P, (1 << 252) - 3, P) % P
     if (v * x * x - u) % P:
         x = x * _ROOT % P
     if (v * x * x - u) % P or (sign and not x):
@@ -125,17 +123,6 @@ def _decode(octets):
     if x & 1 != sign:
         x = P - x
     return x, y, 1, x * y % P
-
-
-def _power58(a):
-    # a^((p - 5) / 8), the exponent being 2^252 - 3
-    return pow(a, (1 << 252) - 3, P)
-
-
-def _small(x, y, z):
-    # Is 8 * (x, y, z) the neutral element? Such keys fit a signature to any text.
-    x, y, z, _ = _twice(x, y, z, 3)
-    return not x
 
 
 def _reduced(*parts):
@@ -240,7 +227,8 @@ def verify(public, signature, message):
     computed and compared as octets, so other ways to write it fail too.
     """
     point = _decode(public)
-    if point is None or _small(*point[:3]):
+    # 8 times a point of small order is the neutral element; a signature by such a key would fit any text.
+    if point is None or not _twice(point[0], point[1], 1, 3)[0]:
         raise CryptoError(_CRYPTO_POINT)
     s = int.from_bytes(signature[32:], "little")
     if len(signature) == 64 and s < L:

@@ -81,7 +81,8 @@ class Key:
         return self._inverse
 
     def _half(self, c, e, p):
-        # c^d modulo p, d being 1 / e modulo p - 1 and a random multiple of p - 1 more.
+        # c^d modulo p, d being 1 / e modulo p - 1 and a random multiple of p - 1 more. The steps of Euclid tell
+        # something of (p - 1) % e here, and nothing else: behind the first of them all is below e.
         d = invert(e % (p - 1), p - 1) + rsa.number(random(_BLINDING)) * (p - 1)
         return powmod(c % p, d, p)
 
