@@ -34,6 +34,11 @@ def rows(*words):
     return [r for r in V["open"] if (r["title"].startswith(words) if words else not r["title"].startswith(named))]
 
 
+def rejected_in_silence(row):
+    """RSA gives some key for a wrong padding (implicit rejection); once in 256 times it makes a good padding of its own."""
+    return row["key"] == "rsa" and row["code"] == 356
+
+
 def check(selected):
     assert selected
     for row in selected:
@@ -43,6 +48,9 @@ def check(selected):
             code = 0
         except Error as e:
             code = e.code
+        if code == 0 and rejected_in_silence(row):
+            assert data != TEXT
+            continue
         assert code == row["code"], (row["title"], code)
         if code == 0:
             assert kind == oids.DATA, row["title"]
@@ -63,14 +71,18 @@ def test_passwords():
 
 def test_all_failures_to_decrypt_are_one():
     """Class, code and detail are the same whatever went wrong."""
-    failed = [r for r in V["open"] if r["code"] == 356]
-    assert len(failed) > 20
-    for row in failed:
+    failed = 0
+    for row in V["open"]:
         secret = unhexlify(row["secret"]) if row["secret"] else None
-        e = raises(
-            CryptoError, 356, open_enveloped, C, unhexlify(row["der"]), key(row["key"]), secret, certificate(row["certificate"])
-        )
-        assert type(e) is CryptoError and e.args == (356, None), row["title"]
+        try:
+            open_enveloped(C, unhexlify(row["der"]), key(row["key"]), secret, certificate(row["certificate"]))
+        except CryptoError as e:
+            if row["code"] == 356:
+                assert type(e) is CryptoError and e.args == (356, None), row["title"]
+                failed += 1
+        except Error:
+            pass
+    assert failed > 25
 
 
 class Watch:

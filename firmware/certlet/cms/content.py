@@ -75,7 +75,7 @@ def identifies(identifier, certificate):
     """Does what `read_identifier` gave mean this Certificate?"""
     issuer, serial, key_identifier = identifier
     if issuer is None:
-        return certificate.ski is not None and certificate.ski == key_identifier
+        return certificate.ski == key_identifier
     return certificate.serial == serial and same_name(certificate.issuer, issuer)
 
 

@@ -30,7 +30,7 @@ OIDS = {
     "aes128-cbc": "608648016503040102", "aes192-cbc": "608648016503040116", "aes256-cbc": "60864801650304012a",
     "aes128-wrap": "608648016503040105", "aes256-wrap": "60864801650304012d", "pwri-kek": "2a864886f70d0109100309",
     "pbkdf2": "2a864886f70d01050c", "hmac-sha1": "2a864886f70d0207", "hmac-sha256": "2a864886f70d0209",
-    "hmac-sha224": "2a864886f70d0208", "scrypt": "2b06010401da47040b",
+    "hmac-sha224": "2a864886f70d0208", "hmac-sha512": "2a864886f70d020b", "scrypt": "2b06010401da47040b",
     "ecdh sha1": "2b81051086483f0002", "ecdh sha256": "2b8104010b01", "ecdh sha384": "2b8104010b02", "ecdh sha512": "2b8104010b03",
     "cofactor sha256": "2b8104010e01", "ec": "2a8648ce3d0201", "p256": "2a8648ce3d030107", "p384": "2b81040022", "p521": "2b81040023",
     "rsa": "2a864886f70d010101", "oaep": "2a864886f70d010107",
@@ -424,6 +424,7 @@ def passwords() -> list[dict]:
         ("salt of 65 octets", password(salt=bytes(65)), 355),
         ("salt from elsewhere", password(salt_element=seq(oid("data"))), 102),
         ("keyLength of another key", password(keylength=integer(32)), 355),
+        ("HMAC-SHA512", password(prf="sha512"), 354),
         ("unknown prf", password(prf_element=seq(oid("hmac-sha224"), NULL)), 354),
         ("unknown derivation", password(kdf="scrypt"), 354),
         ("unknown wrap", password(encryption=seq(oid("rsa"), NULL)), 354),
@@ -473,7 +474,7 @@ def attribute(name: str, *values: bytes) -> bytes:
 
 def signer_info(
     signer: Party, *, content=TEXT, kind="data", digest="sha256", named=None, attributes=None, signed_as=None, key=None,
-    sid=None, version=1, algorithm=None, tail=b"",
+    sid=None, version=1, algorithm=None, algorithm_parameters=b"", digest_parameters=b"", tail=b"",
 ) -> bytes:  # fmt: skip
     """One SignerInfo; `attributes` are encoded ones, None for the usual two, () for none at all."""
     hasher = hashes.Hash(HASHES[digest])
@@ -483,16 +484,16 @@ def signer_info(
     covered = tlv(0x31, *attributes) if attributes else content
     signature = (key or signer.private).sign(signed_as or covered, ec.ECDSA(HASHES[digest]))
     return seq(
-        integer(version), sid or signer.identifier, seq(oid(named or digest)), tlv(0xA0, *attributes) if attributes else b"",
-        seq(oid(algorithm or "ecdsa " + digest)), octets(signature), tail,
+        integer(version), sid or signer.identifier, seq(oid(named or digest), digest_parameters),
+        tlv(0xA0, *attributes) if attributes else b"", seq(oid(algorithm or "ecdsa " + digest), algorithm_parameters), octets(signature), tail,
     )  # fmt: skip
 
 
-def signed(*infos: bytes, certificates=(), content=TEXT, kind="data", version=1, crls=b"", element=None) -> bytes:
+def signed(*infos: bytes, certificates=(), content=TEXT, kind="data", version=1, crls=b"", element=None, tail=b"") -> bytes:
     if element is None:
         element = tlv(0xA0, octets(content))
     held = tlv(0xA0, *(party.der for party in certificates)) if certificates else b""
-    return seq(integer(version), tlv(0x31, seq(oid("sha256"))), seq(oid(kind), element), held, crls, tlv(0x31, *infos))
+    return seq(integer(version), tlv(0x31, seq(oid("sha256"))), seq(oid(kind), element), held, crls, tlv(0x31, *infos), tail)
 
 
 def digest_attribute(data: bytes) -> bytes:
@@ -567,8 +568,21 @@ def signed_rows(bench: Bench) -> list[dict]:
         ("version 2", signed(signer_info(one), version=2, **plain), "", 352),
         ("no signer", signed(**plain), "", 359),
         ("content missing", signed(signer_info(one), element=b"", **plain), "", 358),
+        ("four signers, ten certificates", signed(*[signer_info(one)] * 4, certificates=(one,) * 10), "signer", 0),
         ("five signers", signed(*[signer_info(one)] * 5, **plain), "", 357),
         ("eleven certificates", signed(signer_info(one), certificates=(one,) * 11), "", 357),
+        ("digest with NULL", signed(signer_info(one, digest_parameters=NULL), **plain), "signer", 0),
+        ("digest with parameters", signed(signer_info(one, digest_parameters=octets(IV)), **plain), "", 104),
+        ("rsaEncryption with parameters",
+         signed(signer_info(one, algorithm="rsa", algorithm_parameters=octets(IV)), **plain), "", 104),
+        ("no signerInfos", seq(*[integer(1), tlv(0x31), seq(oid("data"), tlv(0xA0, octets(TEXT)))]), "", 101),
+        ("something behind the signature", signed(signer_info(one, tail=NULL), **plain), "", 104),
+        ("something behind the signerInfos", signed(signer_info(one), tail=NULL, **plain), "", 104),
+        ("something behind the content", signed(signer_info(one), element=tlv(0xA0, octets(TEXT), NULL), **plain), "", 104),
+        ("something behind the content's element",
+         signed(signer_info(one), element=tlv(0xA0, octets(TEXT)) + NULL, **plain), "", 104),
+        ("something behind an attribute's values",
+         signed(signer_info(one, attributes=(seq(kind[2:], NULL), digest)), **plain), "", 104),
         ("other type, no attributes",
          signed(signer_info(one, attributes=()), kind="key package", **plain), "", 351),
     ]  # fmt: skip
