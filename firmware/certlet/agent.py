@@ -7,12 +7,19 @@ record `pending`: key reference and `cmp.resume.dump`. The certificate becomes
 `active` when the transaction is done; the one before stays as `previous`.
 """
 
+from micropython import const
+
 from . import profile
 from .cmp import client, msg
 from .der import Writer
-from .errors import Error, TransportError
+from .errors import Error, StoreError, TransportError
 from .store import pack, unpack
 
+_STORE_FIELDS = const(706)
+
+_FIELDS = const(4)  # of an identity
+_FILE_WAITING = const(681)
+_FILE_SECONDS = const(1)  # from one look for a reply to the next
 _CMP = "application/pkixcmp"
 
 
@@ -35,7 +42,10 @@ def load_identity(store, name="active"):
     data = store.load(name)
     if data is None:
         return None
-    key_ref, certificate, chain, anchors = unpack(data)
+    fields = unpack(data)
+    if len(fields) != _FIELDS:
+        raise StoreError(_STORE_FIELDS, len(fields))
+    key_ref, certificate, chain, anchors = fields
     return Identity(key_ref, certificate, unpack(chain), unpack(anchors))
 
 
@@ -102,7 +112,7 @@ def drive(run, transport, now, wait=None, save=None, on_event=None):
     """
     on_event = on_event or _ignore
     while run.state != client.DONE:
-        due = run.send(now())
+        due = run.send(now()) if run.unanswered is None else (msg.peek_body(run.unanswered), run.unanswered)
         if due is None:
             seconds = max(1, run.not_before - now())
             on_event("waiting", seconds, None)
@@ -111,14 +121,34 @@ def drive(run, transport, now, wait=None, save=None, on_event=None):
             continue
         on_event("sent", due[0], due[1])
         try:
-            reply = transport.exchange(due[1])
+            reply = _exchange(run, transport, due[1], now, wait, on_event)
         except TransportError as e:
+            if save and e.code == _FILE_WAITING:
+                save()
             raise run.failure or e
+        run.unanswered = None
         on_event("received", msg.peek_body(reply), reply)
         run.receive(reply, now())
         if save and run.state in (client.CONFIRM, client.POLL) and not run.failure:
             save()
     return True
+
+
+def _exchange(run, transport, message, now, wait, on_event):
+    """The reply to `message`; one that is to come as a file is looked for as long as `wait` and the deadline agree."""
+    told = False
+    while True:
+        try:
+            return transport.exchange(message)
+        except TransportError as e:
+            late = run.deadline is not None and now() > run.deadline
+            if e.code != _FILE_WAITING or late:
+                raise
+            if not told:
+                on_event("waiting", _FILE_SECONDS, None)
+                told = True
+            if not (wait and wait(_FILE_SECONDS)):
+                raise
 
 
 def enrol(run, transport, store, now, wait=None, on_event=None):
@@ -168,7 +198,7 @@ def resume(settings, crypto, protection, store, anchors=None, on_check=None):
     else:
         request = profile.request(settings, body[0], key)
     run = transaction(settings, crypto, protection, request, anchors, on_check)
-    load(run, dumped)
+    load(run, dumped, transport(settings).outstanding() if settings["transport"] == "file" else b"")
     return run
 
 
@@ -191,7 +221,10 @@ def update_root(store, crypto, update, old, now):
 
 def _promote(store, identity):
     """pending becomes active and active becomes previous; after a cut between the steps every record is whole."""
-    old = store.load("active")
+    try:
+        old = store.load("active")
+    except StoreError:
+        old = None  # damaged: nothing to keep, and no reason to go without an identity
     if old is not None:
         store.save("previous", old)
     store.save("active", identity.to_bytes())

@@ -88,7 +88,7 @@ def load(path):
         raise ConfigError(_CONFIG_FILE)
     try:
         values = json.loads(text)
-    except ValueError:
+    except (ValueError, RuntimeError):  # RuntimeError: nested beyond the stack
         raise ConfigError(_CONFIG_JSON)
     return check(values)
 
@@ -159,7 +159,7 @@ def _oid_and_maybe_der(value):
 
 
 def _folder(value):
-    return _text(1, 64)(value) and value != "certlet"
+    return _text(1, 64)(value) and value.split("/")[-1] not in ("certlet", "")
 
 
 def _certificate(value):

@@ -92,12 +92,14 @@ that a peer sent.
   426  CMP_ROOT_UPDATE    the new root certificate is not vouched for by the pinned one
   427  CMP_INFO           an InfoTypeAndValue cannot be read
   428  CMP_CENTRAL_KEY    the key that the CA made is not the one in the certificate, or came from no key authority
+  429  CMP_AUTHORITY      the signer is neither a CA nor an RA, nor named by the configuration
 
   901  FACTORY_VERB       the host asked for a verb that this firmware does not have
   902  FACTORY_EXPORT     a key may leave a simulated board only
   903  FACTORY_NO_IDENTITY  the board has no active identity
   904  FACTORY_NO_PENDING  no transaction is pending
   905  FACTORY_WAITING    the CA is not ready yet, and the job was not to wait
+  906  FACTORY_MEMORY     the heap is too small for the job
 
   601  URL_FORM           the URL is not scheme://host[:port][/path] of a fitting scheme, or holds more than that
   602  TLS_ANCHORS        https needs trust anchors, and one is missing or no certificate

@@ -19,6 +19,7 @@ _FACTORY_EXPORT = const(902)
 _FACTORY_NO_IDENTITY = const(903)
 _FACTORY_NO_PENDING = const(904)
 _FACTORY_WAITING = const(905)
+_FACTORY_MEMORY = const(906)
 
 _LINE = const(256)  # octets of a line that the peer of `tls` may answer
 
@@ -35,6 +36,9 @@ def run(verb, job):
         answer["ok"] = True
     except Error as e:
         answer = _failure(e)
+    except MemoryError:
+        gc.collect()
+        answer = _failure(Error(_FACTORY_MEMORY))
     _write({"result": answer})
 
 

@@ -25,7 +25,7 @@ _UNKNOWN = "nothing was installed, and whether the server acted on the request i
 _AS_IT_WAS = "the device is as it was"
 
 _LOOK_AT_PEER = "Keep the message as a trace and report it to whoever runs the server; certlet is strict where DER is."
-_TRY_AGAIN = "The device tries again by itself; if this stays, check the network between device and server."
+_TRY_AGAIN = "Try again; if this stays, check the network between device and server."
 _COMPARE = "Compare reference and secret on both sides; if they agree, someone changes messages on the way."
 _REISSUE = "Have the CA issue it anew with the fault mended."
 _OLD_RECORD = "the old record is intact"
@@ -185,6 +185,8 @@ _TABLE = (
     (426, "CMP_ROOT_UPDATE", "The new root certificate is not vouched for by the pinned one", _UNTRUSTED,
      "Compare the new root by another way, and pin it by hand if it is right."),
     (427, "CMP_INFO", "An InfoTypeAndValue of the CMP reply cannot be read", _REPLY, _LOOK_AT_PEER),
+    (429, "CMP_AUTHORITY", "The CMP reply is signed by a certificate of the right PKI that is neither CA nor RA",
+     _UNTRUSTED, "Give the CA's signer the purpose id-kp-cmcRA, or name it by --expect-sender or --srvcert."),
     (428, "CMP_CENTRAL_KEY", "The key that the CA made is not the one in the certificate, or came from no key authority",
      _UNTRUSTED, "Check that the signer of the key is a key generation authority (EKU id-kp-cmKGA)."),
 
@@ -196,9 +198,9 @@ _TABLE = (
     (603, "TLS_CLIENT", "The certificate or key for TLS client authentication cannot be used", _NOT_SENT,
      "Check that the two belong together and that the certificate is DER; else enrol again."),
     (611, "HTTP_DNS", "The server's host name has no address", _NOT_SENT,
-     "Check the host name in the URL and the network's name server; the device tries again by itself."),
+     "Check the host name in the URL and the network's name server; try again."),
     (612, "HTTP_CONNECT", "No connection to the server (detail: errno)", _NOT_SENT,
-     "Check that the server runs, its port and firewalls between; the device tries again by itself."),
+     "Check that the server runs, its port and firewalls between; try again."),
     (613, "HTTP_TIMEOUT", "The exchange with the server did not end in time", _UNKNOWN, _TRY_AGAIN),
     (614, "HTTP_CLOSED", "The connection ended before the reply was complete", _UNKNOWN, _TRY_AGAIN),
     (615, "TLS_FAILED", "The TLS handshake failed (detail: the TLS library's number)", _NOT_SENT,
@@ -216,14 +218,14 @@ _TABLE = (
     (625, "HTTP_LIMIT", "The reply's body exceeds the limit", _UNKNOWN,
      "Make the server send fewer certificates, or raise the limit if the board has the memory."),
     (631, "HTTP_STATUS", "No message came back, but an HTTP status (detail)", _UNKNOWN,
-     "404: check the path of the URL; 5xx: look into the server's log, the device tries again by itself."),
+     "404: check the path of the URL; 5xx: look into the server's log, then try again."),
     (632, "HTTP_TYPE", "The HTTP status (detail) means success, yet no body of the protocol's type came", _UNKNOWN,
      "Check that the URL is that of the CMP or SCEP service; a login page of the network answers like this."),
     (633, "HTTP_REDIRECT", "The server points elsewhere (detail: HTTP status); redirects are not followed", _UNKNOWN,
      "Put the final URL into the configuration, if you trust it."),
     (641, "COAP_FORMAT", "No CoAP Content-Format is known for this type of content", _NOT_SENT, _CALL),
     (642, "COAP_UNREACHABLE", "No datagram reaches the server (detail: errno)", _UNKNOWN,
-     "Check that the server listens on this UDP port; the device tries again by itself."),
+     "Check that the server listens on this UDP port; try again."),
     (643, "COAP_TIMEOUT", "No answer of the CoAP server, or not all of it, came in time", _UNKNOWN, _TRY_AGAIN),
     (644, "COAP_RESET", "The CoAP server rejected the request with a Reset", _UNKNOWN,
      "Check that the port in the URL is that of a CoAP server; one that was restarted meanwhile answers so once."),
@@ -234,7 +236,7 @@ _TABLE = (
     (647, "COAP_LIMIT", "The reply exceeds the limit", _UNKNOWN,
      "Make the server send fewer certificates, or raise the limit if the board has the memory."),
     (648, "COAP_STATUS", "No message came back, but a CoAP response code (detail; 404 is 4.04)", _UNKNOWN,
-     "404: check the path of the URL; 5xx: look into the server's log, the device tries again by itself."),
+     "404: check the path of the URL; 5xx: look into the server's log, then try again."),
     (649, "COAP_TYPE", "The response code (detail) means success, yet no body of the protocol's type came", _UNKNOWN,
      "Check that the URL is that of the CMP service."),
     (661, "SERIAL_TIMEOUT", "The host did not answer in time over the console", _UNKNOWN,
@@ -283,6 +285,8 @@ _TABLE = (
     (903, "FACTORY_NO_IDENTITY", "The board has no active identity", _AS_IT_WAS,
      "Enrol it first, or protect the request by --ref and --secret-file or by --cert and --key."),
     (904, "FACTORY_NO_PENDING", "No transaction is pending on the board", _AS_IT_WAS, "Start an operation instead."),
+    (906, "FACTORY_MEMORY", "The heap of the board is too small for the job", _AS_IT_WAS,
+     "Free memory on the board (freeze certlet into the image, load less), or use a board with more."),
     (905, "FACTORY_WAITING", "The CA is not ready yet and the operation was not to wait",
      "the transaction is kept as pending", "Resume it later with `certlet cmp resume`."),
 )  # fmt: skip

@@ -7,6 +7,7 @@ and TLS go through sockets on 127.0.0.1. Results stay in build/demo.
 import contextlib
 import datetime
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -40,12 +41,21 @@ def main() -> None:
     """Run the demo; the exit code tells whether every step ended as it must."""
     console = Console(highlight=False, soft_wrap=True)
     started = time.monotonic()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     try:
         run(console)
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
     except (DemoFailed, device.DeviceError, device.NoDevice, credentials.InputError, OSError) as e:
         print(f"demo: {e}", file=sys.stderr)
         raise SystemExit(exits.FAILED) from None
     console.print(f"\nDone in {time.monotonic() - started:.1f} s. Everything that passed is in {FOLDER}/.")
+
+
+def stop(number: int, frame: object) -> None:
+    """End by an exception, so that every process that was started is ended too."""
+    raise SystemExit(128 + number)
 
 
 def run(console: Console) -> None:

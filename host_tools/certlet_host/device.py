@@ -300,7 +300,7 @@ def call(
             return relay(text)
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(value, dict):
             return None

@@ -24,6 +24,8 @@ def of_answer(answer: dict) -> int:
     """Return the exit code for the answer of a device verb."""
     if answer["ok"]:
         return OK
+    if answer["code"] is None:
+        return NO_DEVICE
     if answer["code"] == _CMP_KEY:
         return FAILED
     return _BY_CLASS.get(answer["class"], FAILED)

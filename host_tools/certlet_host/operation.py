@@ -55,10 +55,19 @@ def run_cmp(board: device.Board, operation: Operation, out: Path, on_event: Even
 
     job = operation.job()
     job["export"] = board.simulated
-    answer = device.call(board, "cmp", job, watch, timeout, operation.relay()) | figures
-    if answer["ok"]:
-        results.write(out, answer)
+    try:
+        answer = device.call(board, "cmp", job, watch, timeout, operation.relay()) | figures
+        summary(operation.op, answer)
+        if answer["ok"]:
+            results.write(out, answer)
+    except (KeyError, ValueError, TypeError, AttributeError):
+        raise device.DeviceError("the board's answer makes no sense; install the certlet of this version on it") from None
     return answer
+
+
+def no_answer(error: device.DeviceError) -> dict:
+    """Return what stands for the answer of a board that gave none."""
+    return {"ok": False, "class": type(error).__name__, "code": None, "detail": str(error)}
 
 
 class Transcript:
@@ -90,6 +99,7 @@ def summary(op: str, answer: dict) -> dict:
         "fail_info": answer.get("fail_info", []),
         "status_string": answer.get("status_string", ""),
         "error_code": answer.get("code"),
+        "error_detail": answer.get("detail"),
         "serial": f"{certificate.serial_number:x}" if certificate else None,
         "not_after": certificate.not_valid_after_utc.isoformat() if certificate else None,
         "round_trips": answer.get("round_trips", 0),

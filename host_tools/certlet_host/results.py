@@ -1,5 +1,6 @@
 """Writes what an operation brought: certificates, keys, CRLs, each file whole or not at all."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -49,14 +50,14 @@ def write(out: Path, answer: dict) -> None:
 
 
 def write_identity(out: Path, answer: dict) -> None:
-    """The key goes first and the certificate last: who finds cert.pem finds all of it."""
+    """Key, chain and certificate of one identity."""
     pem = [x509.load_der_x509_certificate(bytes.fromhex(h)) for h in (answer["certificate"], *answer["chain"])]
     texts = [certificate.public_bytes(Encoding.PEM) for certificate in pem]
+    files = [("chain.pem", b"".join(texts[1:]), 0o644), ("cert.pem", texts[0], 0o644)]
     if "key" in answer:
         key = load_der_private_key(bytes.fromhex(answer.pop("key")), None)
-        write_whole(out / "key.pem", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
-    write_whole(out / "chain.pem", b"".join(texts[1:]))
-    write_whole(out / "cert.pem", texts[0])
+        files.insert(0, ("key.pem", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600))
+    write_together(out, files)
 
 
 def _write_info(out: Path, number: int, name: str, value: bytes) -> None:
@@ -106,12 +107,18 @@ def _crl(der: bytes) -> bytes:
 
 def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Write a file by way of a temporary one beside it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, mode)
-            file.write(data)
-        os.replace(name, path)
-    except OSError:
-        os.unlink(name)
-        raise
+    write_together(path.parent, [(path.name, data, mode)])
+
+
+def write_together(folder: Path, files: list[tuple[str, bytes, int]]) -> None:
+    """Write files that belong together: all are on the disk before the first takes its name; OSError changes nothing."""
+    for name, _, _ in files:
+        if (folder / name).is_dir():
+            raise IsADirectoryError(errno.EISDIR, "is a folder; nothing was written", str(folder / name))
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as staging:
+        for name, data, mode in files:
+            handle = os.open(Path(staging) / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+        for name, _, _ in files:
+            os.replace(Path(staging) / name, folder / name)

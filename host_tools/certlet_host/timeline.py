@@ -28,7 +28,7 @@ CHECKS = {
     "signature": "protection: signature, signer's certificate chains to a pinned anchor",
     "transactionID": "transactionID: ours",
     "recipNonce": "recipNonce: the nonce that we just sent",
-    "status": "PKIStatus: granted",
+    "status": "PKIStatus: with a certificate, or done",
     "waiting": "PKIStatus: waiting",
     "encrCert": "encrypted certificate: opened with the key that it is for",
     "keyAuthority": "key made by the CA: signed by a key generation authority",

@@ -80,7 +80,7 @@ GOOD = (
     ("backends", ["atecc608", "soft"]),
     ("timeout", 600),
     ("limit", 65536),
-    ("folder", "/flash/certlet"),
+    ("folder", "/flash/identity"),
 )
 BAD = (
     ("protocol", "est"),
@@ -148,6 +148,8 @@ BAD = (
     ("limit", 65537),
     ("folder", ""),
     ("folder", "certlet"),
+    ("folder", "./certlet"),
+    ("folder", "identity/"),
 )
 
 

@@ -24,7 +24,7 @@ SECRET = "canary-5f0a1c3e9b7d4862"
 WRONG = "canary-of-another-board"
 ROW = ("--ref", "dev1", "--secret-file", "secret", "--subject", "/O=Example/CN=dev1", "--trusted", "ca/root.pem")
 KEYS = (
-    "ok op pki_status fail_info status_string error_code serial not_after round_trips bytes_up bytes_down ms heap_peak"
+    "ok op pki_status fail_info status_string error_code error_detail serial not_after round_trips bytes_up bytes_down ms heap_peak"
 ).split()
 
 

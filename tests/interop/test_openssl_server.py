@@ -57,11 +57,15 @@ class Pki:
             self.key(name)
             self.openssl(f"req -x509 -new -key {name}.key -subj /CN={name} -days 30 -out {name}.crt "
                          "-addext keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
-        (folder / "agree.ext").write_text(self.EXTENSIONS.replace("digitalSignature", "keyAgreement"))
-        for name, days in (("srv", 30), ("dev", 30), ("new", 30), ("old", 0), ("agree", 30)):
-            self.key({"old": "new", "agree": "srv"}.get(name, name), name)
+        authority = self.EXTENSIONS + "extendedKeyUsage=1.3.6.1.5.5.7.3.28\n"  # id-kp-cmcRA
+        (folder / "srv.ext").write_text(authority)
+        (folder / "agree.ext").write_text(authority.replace("digitalSignature", "keyAgreement"))
+        # srv, agree: of the server; mate: of another device, with the server's name and key; old: expired
+        for name, days in (("srv", 30), ("dev", 30), ("new", 30), ("old", 0), ("agree", 30), ("mate", 30)):
+            self.key({"old": "new", "agree": "srv", "mate": "srv"}.get(name, name), name)
+            extensions = name if (folder / f"{name}.ext").exists() else "ee"
             self.openssl(f"x509 -req -in {name}.csr -CA root.crt -CAkey root.key -CAcreateserial -days {days} "
-                         f"-extfile {'agree' if name == 'agree' else 'ee'}.ext -out {name}.crt")  # fmt: skip
+                         f"-extfile {extensions}.ext -out {name}.crt")  # fmt: skip
 
     def key(self, name, request=None):
         if not (self.folder / f"{name}.key").exists():

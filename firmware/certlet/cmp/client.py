@@ -51,6 +51,7 @@ POLLING = const(7)
 _SEQUENCE = const(0x30)
 _CONTEXT = const(0xA0)
 _NONCE = const(16)  # octets of transactionID and nonces, RFC 9810 5.1.1
+_MAX_NONCE = const(64)  # octets of a nonce that we send back
 _NULL_DN = b"\x30\x00"
 _WHOLE = const(-1)  # certReqId of a pollReq for the complete response, RFC 9810 5.3.22
 _MAX_CHECK_AFTER = const(86400)  # a CA that wants a longer pause is asked once a day all the same
@@ -95,6 +96,7 @@ class Transaction:
         self.poll_id = _WHOLE
         self.not_before = 0
         self.deadline = None
+        self.unanswered = None  # the message whose reply is still to come, after `resume.load`
         self.leaf = self.certificate = self.failure = None
         self.key = request.key if hasattr(request, "key") else None
         self.chain = self.anchors = self.infos = ()
@@ -117,10 +119,14 @@ class Transaction:
         if self.deadline is not None and now > self.deadline:
             self.state = FAILED
             raise TransportError(_CMP_TIMEOUT)
-        body, write, self.state = row
+        body, write, state = row
         if body is None:
             body = self.request.body
+        if self.state == CONFIRM and self.leaf is None:  # a certificate that not even certConf can name
+            body, write = msg.ERROR, Transaction._write_refusal
+        self.state = FAILED
         data = self._message(body, now, write)
+        self.state = state
         if self.state != POLLING:
             self.phase = self.state
             self.first_nonce = self.header.sender_nonce
@@ -134,6 +140,9 @@ class Transaction:
         cert_hash = self.crypto.digest(algorithm.certificate_digest(self.leaf.signature_algorithm), self.leaf.der)
         refusal = (status.REJECTION, status.INCORRECT_DATA) if self.failure else ()
         response.write_cert_conf(w, self.request.cert_req_id, cert_hash, *refusal)
+
+    def _write_refusal(self, w, now):
+        response.write_error(w, status.BAD_DATA_FORMAT, "certificate not understood")
 
     def _write_poll_request(self, w, now):
         response.write_poll_request(w, self.poll_id)
@@ -211,6 +220,8 @@ class Transaction:
         if not fits:
             raise Untrusted(_CMP_NONCE)
         self.on_check("recipNonce")
+        if message.sender_nonce is not None and len(message.sender_nonce) > _MAX_NONCE:
+            raise ProtocolError(_CMP_NONCE, len(message.sender_nonce))
         self.header.recip_nonce = None if message.sender_nonce is None else bytes(message.sender_nonce)
         self.by_mac = kind == "mac"
 
@@ -266,18 +277,25 @@ class Transaction:
             return
         if reply.status in (status.REJECTION, status.KEY_UPDATE_WARNING):
             raise Rejected(_CMP_REJECTED, reply.status, reply.fail_info, reply.text)
+        if reply.status not in status.GRANTED:
+            raise ProtocolError(_CMP_RESPONSE, reply.status)
+        self.on_check("status")
+        try:
+            self._take_certificate(reply, now)
+        except Error as e:
+            self.failure = e
+        self.implicit = self.request.implicit_confirm and message.implicit_confirm and not self.failure
+        self.state = DONE if self.implicit else CONFIRM
+
+    def _take_certificate(self, reply, now):
         if self.cms and (reply.encrypted is not None or reply.private_key is not None):
             reply.certificate = self.cms(self, reply, now)
         if reply.certificate is None:
             raise ProtocolError(_CMP_RESPONSE, reply.status)
-        self.on_check("status")
-        self.leaf = Certificate(bytes(reply.certificate))
-        try:
-            self._check_certificate(reply, now)
-        except Error as e:
-            self.failure = e
-        self.implicit = message.implicit_confirm and not self.failure
-        self.state = DONE if self.implicit else CONFIRM
+        leaf = Certificate(bytes(reply.certificate))
+        algorithm.certificate_digest(leaf.signature_algorithm)  # Unsupported: no certHash can be made of it
+        self.leaf = leaf
+        self._check_certificate(reply, now)
 
     def _check_certificate(self, reply, now):
         """Our key, and a chain to a pinned anchor; without one, caPubs count as anchors if a MAC vouches for them."""

@@ -22,6 +22,7 @@ _INTEGER = const(0x02)
 _SALT = const(16)
 _MIN_ITERATIONS = const(100)  # RFC 9810 5.1.3.1
 _MAX_ITERATIONS = const(10000)  # what an unauthenticated peer may make a board compute: 1.7 s on an RP2040
+_MAX_SLOW = const(200)  # of SHA-384 and SHA-512, which no port has in C: some 500 times slower
 _MIN_KEY = const(20)  # octets that PBKDF2 must derive: a short key makes the MAC guessable, RFC 9579 section 6
 _MAX_KEY = const(64)
 _KEY = const(32)
@@ -123,7 +124,8 @@ class Mac:
         mac = _hmac_digest(r)
         r.leave(end)
         digest, iterations, _, length = derivation
-        if digest is None or mac is None or not _MIN_ITERATIONS <= iterations <= _MAX_ITERATIONS:
+        most = _MAX_ITERATIONS if digest in ("sha1", "sha256") else _MAX_SLOW
+        if digest is None or mac is None or not _MIN_ITERATIONS <= iterations <= most:
             raise Untrusted(_CMP_MAC_PARAMETER, iterations)
         if length and not _MIN_KEY <= length <= _MAX_KEY:
             raise Untrusted(_CMP_MAC_PARAMETER, length)

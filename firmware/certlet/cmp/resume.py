@@ -28,6 +28,8 @@ _AFTER_RESET = {
     client.POLLING: client.POLL,
 }
 
+_SENT = (client.SENT, client.CONFIRMING, client.POLLING)
+
 
 def dump(t):
     """The octets of Transaction `t`."""
@@ -50,19 +52,24 @@ def dump(t):
     return w.bytes()
 
 
-def load(t, data):
-    """Put a new Transaction `t` where the dumped one was; StoreError CMP_DUMP when `data` is no dump."""
+def load(t, data, sent=b""):
+    """Put a new Transaction `t` where the dumped one was; StoreError CMP_DUMP when `data` is no dump.
+
+    `sent` is the last message that left, if its reply may still come: if it is the one that the dumped transaction had
+    sent, then that is what `t` waits for, and `sent` stands in `t.unanswered`.
+    """
     try:
-        _load(t, Reader(data))
+        _load(t, Reader(data), sent)
     except Error:
         raise StoreError(_CMP_DUMP)
 
 
-def _load(t, r):
+def _load(t, r, sent):
     end = r.enter(_SEQUENCE)
     if r.integer() != _VERSION:
         raise StoreError(_CMP_DUMP)
-    state = _AFTER_RESET.get(r.integer())
+    was = r.integer()
+    state = _AFTER_RESET.get(was)
     if state is None:
         raise StoreError(_CMP_DUMP)
     phase, poll_id, not_before, t.status, t.fail_info, refused = [r.integer() for _ in range(6)]
@@ -71,6 +78,8 @@ def _load(t, r):
     chain, anchors, certificates = _octets(r), _octets(r), _octets(r)
     r.leave(end)
     r.finish()
+    if was in _SENT and nonce and nonce in sent:
+        state, t.unanswered = was, sent
     if state == client.IDLE:
         return
     t.state, t.phase, t.poll_id, t.not_before = state, phase, poll_id, not_before

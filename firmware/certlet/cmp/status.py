@@ -11,8 +11,12 @@ REVOCATION_WARNING = const(4)
 REVOCATION_NOTIFICATION = const(5)
 KEY_UPDATE_WARNING = const(6)
 
-# the bit of PKIFailureInfo that we send, as a mask: the certificate is not what we asked for
+# with a certificate: it is ours; the last two are warnings that another one is or will be revoked
+GRANTED = (ACCEPTED, GRANTED_WITH_MODS, REVOCATION_WARNING, REVOCATION_NOTIFICATION)
+
+# bits of PKIFailureInfo that we send, as masks: not the certificate that we asked for, or none that we can read
 INCORRECT_DATA = const(0x80)
+BAD_DATA_FORMAT = const(0x20)
 
 _SEQUENCE = const(0x30)
 _INTEGER = const(0x02)

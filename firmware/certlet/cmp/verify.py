@@ -6,7 +6,7 @@ from .. import oid
 from ..errors import BadSignature, ProtocolError, Unsupported, Untrusted
 from ..x509 import algorithm
 from ..x509.certificate import Certificate
-from ..x509.chain import check_chain, read_certificates
+from ..x509.chain import Budget, check_chain, read_certificates
 from ..x509.name import same_name
 
 _CMP_UNPROTECTED = const(405)
@@ -15,6 +15,7 @@ _CMP_SIGNATURE = const(408)
 _CMP_SIGNER = const(409)
 _CMP_SIGNER_USAGE = const(411)
 _CMP_SENDER = const(423)
+_CMP_AUTHORITY = const(429)
 
 _DIGITAL_SIGNATURE = const(1)
 _MAX_EXTRA_CERTS = const(10)
@@ -24,7 +25,7 @@ class Trust:
     """Whom a transaction believes.
 
     anchors: pinned trust anchors, DER
-    sender: Name (DER) that the CA must answer as, or None for any
+    sender: Name (DER) that the CA must answer as, or None: any CA, or RA by its extendedKeyUsage
     server: DER of the only certificate that may sign replies, or None; it needs no chain then
     ignore_key_usage: take signatures of a certificate whose keyUsage lacks digitalSignature: some CAs have no other
     read_errors: let unprotected errors and rejections speak; they end the transaction all the same
@@ -77,12 +78,13 @@ class Verifier:
         if self.trust.sender is not None and not _is(message.sender, self.trust.sender):
             raise Untrusted(_CMP_SENDER)
         failure = Untrusted(_CMP_SIGNER)
+        budget = Budget()
         pool = [self.trust.server] if self.trust.server else self.certificates + self.trust.anchors
         for certificate in pool:
             if not _named(certificate, message):
                 continue
             try:
-                self._verify_by(certificate, message, now)
+                self._verify_by(certificate, message, now, budget)
                 return
             except BadSignature:
                 failure = Untrusted(_CMP_SIGNATURE)
@@ -90,15 +92,29 @@ class Verifier:
                 failure = e
         raise failure
 
-    def _verify_by(self, certificate, message, now):
-        algorithm.verify(
-            self.crypto, message.protection_alg, certificate.spki, message.protection, *message.protected
-        )
+    def _verify_by(self, certificate, message, now, budget):
+        """What costs nothing first; then the signature, then the chain."""
         usage = certificate.key_usage
         if usage is not None and not usage & _DIGITAL_SIGNATURE and not self.trust.ignore_key_usage:
             raise Untrusted(_CMP_SIGNER_USAGE)
+        self._check_authority(certificate)
+        budget.spend()
+        algorithm.verify(
+            self.crypto, message.protection_alg, certificate.spki, message.protection, *message.protected
+        )
         if certificate is not self.trust.server:
-            check_chain(self.crypto, certificate, self.certificates, self.trust.anchors, now)
+            check_chain(self.crypto, certificate, self.certificates, self.trust.anchors, now, budget)
+
+    def _check_authority(self, certificate):
+        """A certificate of the same PKI is not enough, every other device has one: the signer is a CA, has the purpose
+        cmcRA or cmcCA (RFC 9810 4.5), or is named by the configuration. Untrusted CMP_AUTHORITY.
+        """
+        if certificate.is_ca or self.trust.server or self.trust.sender is not None:
+            return
+        for purpose in certificate.extended or ():
+            if bytes(purpose) in (oid.KP_CMC_CA, oid.KP_CMC_RA):
+                return
+        raise Untrusted(_CMP_AUTHORITY)
 
 
 def _is(name, wanted):

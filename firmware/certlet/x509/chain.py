@@ -24,7 +24,20 @@ _CHAIN_TOO_LONG = const(319)
 
 _KEY_CERT_SIGN = const(32)
 _MAX_CERTIFICATES = const(6)  # of a chain, leaf and anchor included
-_MAX_VERIFIES = const(12)  # signature checks of one search: what a peer may cost us
+_MAX_VERIFIES = const(12)  # signature checks for one message: what a peer may cost us
+
+
+class Budget:
+    """How many signature checks are left for what one message made us do."""
+
+    def __init__(self):
+        self.left = _MAX_VERIFIES
+
+    def spend(self):
+        """Count one check; Untrusted CHAIN_TOO_LONG when none is left."""
+        if self.left == 0:
+            raise Untrusted(_CHAIN_TOO_LONG)
+        self.left -= 1
 
 
 def check_validity(certificate, now):
@@ -35,15 +48,15 @@ def check_validity(certificate, now):
         raise Untrusted(_CHAIN_EXPIRED)
 
 
-def check_chain(crypto, leaf, candidates, anchors, now):
+def check_chain(crypto, leaf, candidates, anchors, now, budget=None):
     """The chain from `leaf` to one of `anchors`, as a list of Certificates that begins with the leaf.
 
     `candidates` are certificates that a peer sent: hints, believed only when they chain to an anchor.
-    `now` in seconds since 1970. Raises Untrusted (what failed last on the way up, CHAIN_NO_ANCHOR when no issuer
+    `now` in seconds since 1970; `budget` bounds the work, one of its own without. Raises Untrusted (what failed last on the way up, CHAIN_NO_ANCHOR when no issuer
     was found at all), Unsupported, or CryptoError for an issuer whose public key is none.
     """
     _check_certificate(leaf, now)
-    search = _Search(crypto, candidates, anchors, now)
+    search = _Search(crypto, candidates, anchors, now, budget or Budget())
     path = search.climb([leaf])
     if path:
         return path
@@ -53,12 +66,12 @@ def check_chain(crypto, leaf, candidates, anchors, now):
 class _Search:
     """A depth-first search upwards, bounded in depth and in signature checks."""
 
-    def __init__(self, crypto, candidates, anchors, now):
+    def __init__(self, crypto, candidates, anchors, now, budget):
         self.crypto = crypto
         self.candidates = candidates
         self.anchors = anchors
         self.now = now
-        self.verifies = 0
+        self.budget = budget
         self.failure = Untrusted(_CHAIN_NO_ANCHOR)
 
     def climb(self, path):
@@ -104,9 +117,7 @@ class _Search:
             below += not same_name(c.subject, c.issuer)
         if below > issuer.path_len:
             raise Untrusted(_CHAIN_PATH_LENGTH)
-        self.verifies += 1
-        if self.verifies > _MAX_VERIFIES:
-            raise Untrusted(_CHAIN_TOO_LONG)
+        self.budget.spend()
         c = path[-1]
         try:
             algorithm.verify(self.crypto, c.signature_algorithm, issuer.spki, c.signature, c.tbs)

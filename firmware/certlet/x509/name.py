@@ -45,6 +45,8 @@ def write_name(w, pairs):
     m = w.open(_SEQUENCE)
     for attribute, value in pairs:
         _, identifier, tag = _row(_ATTRIBUTES, attribute, value)
+        if not _fits(value, tag):
+            raise ConfigError(_X509_NAME)
         a = w.open(_SET)
         b = w.open(_SEQUENCE)
         w.raw(identifier)
@@ -52,6 +54,16 @@ def write_name(w, pairs):
         w.close(b)
         w.close(a)
     w.close(m)
+
+
+def _fits(value, tag):
+    """May `value` stand in a string of this type? X.680 41: PrintableString has few signs, IA5String is ASCII."""
+    for c in value:
+        if tag == _PRINTABLE and not (c.isalpha() or c.isdigit() or c in " '()+,-./:=?"):
+            return False
+        if tag != _UTF8 and ord(c) > 126:
+            return False
+    return True
 
 
 def _row(table, name, value):
@@ -80,7 +92,10 @@ def write_general_names(w, names):
         elif kind == "hardware":
             _write_hardware_module_name(w, value, row[2])
         else:
-            w.utf8(value, _row(_GENERAL_NAMES, kind, value)[1])
+            tag = _row(_GENERAL_NAMES, kind, value)[1]
+            if not _fits(value, _IA5):
+                raise ConfigError(_X509_NAME)
+            w.utf8(value, tag)
     w.close(m)
 
 
@@ -104,7 +119,7 @@ def _write_hardware_module_name(w, hardware_type, serial):
 def ip_octets(text):
     """The 4 or 16 octets of an IP address in text form; ConfigError X509_NAME if it is none."""
     try:
-        out = _ipv6(text) if ":" in text else bytes([_below(int(part), 256) for part in text.split(".")])
+        out = _ipv6(text) if ":" in text else bytes([_number(part, 10, 256) for part in text.split(".")])
     except ValueError:
         out = b""
     if len(out) != (16 if ":" in text else 4):
@@ -112,8 +127,13 @@ def ip_octets(text):
     return out
 
 
-def _below(number, limit):
-    if not 0 <= number < limit:
+def _number(text, base, limit):
+    """A number below `limit` of digits only: int() would take signs, spaces and underlines."""
+    for c in text:
+        if c not in "0123456789abcdefABCDEF"[: 10 if base == 10 else 22]:
+            raise ValueError
+    number = int(text, base)
+    if number >= limit or len(text) > 4:
         raise ValueError
     return number
 
@@ -123,7 +143,7 @@ def _ipv6(text):
     halves = text.split("::")
     if len(halves) > 2:
         raise ValueError
-    groups = [[_below(int(g, 16), 65536) for g in half.split(":")] if half else [] for half in halves]
+    groups = [[_number(g, 16, 65536) for g in half.split(":")] if half else [] for half in halves]
     zeros = 8 - len(groups[0]) - len(groups[-1]) if len(halves) == 2 else 0
     if len(halves) == 2 and zeros < 1:
         raise ValueError

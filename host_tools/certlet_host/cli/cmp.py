@@ -324,7 +324,10 @@ def _credential(options: dict) -> credentials.Secret | credentials.Signature | N
 def join_url(server: str, path: str | None, via: str = "http") -> str:
     """Return the URL to post to; a server without path gets the well-known one of RFC 9811 3.4 and RFC 9482 2.2."""
     schemes = ("coap",) if via == "coap" else ("http", "https")
-    parts = urlsplit(server if "://" in server else f"{schemes[0]}://{server}")
+    try:
+        parts = urlsplit(server if "://" in server else f"{schemes[0]}://{server}")
+    except ValueError:
+        raise click.UsageError(f"--server {server!r} is not a URL") from None
     if parts.scheme not in schemes or not parts.hostname:
         raise click.UsageError(f"--server {server!r} is not {schemes[0]}://host[:port][/path]")
     found = path or (parts.path if parts.path not in ("", "/") else "/.well-known/cmp")
