@@ -99,3 +99,15 @@ def test_no_folder():
             pass
         assert raises(TransportError, 682, File(folder.path).exchange, b"x").detail == 20
         os.remove(folder.path)
+
+
+def test_what_waits():
+    with Folder() as folder:
+        assert File(folder.path).outstanding() == b""
+        waits(File(folder.path), b"first")
+        folder.put("01-rsp.der", b"reply")
+        assert File(folder.path).outstanding() == b"first"
+        waits(File(folder.path), b"second")
+        assert File(folder.path).outstanding() == b"second"
+        folder.put("03-req.der", b"x" * 65537)
+        assert File(folder.path).outstanding() == b""

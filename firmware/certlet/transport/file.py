@@ -17,6 +17,7 @@ _FILE_LIMIT = const(683)
 _FILE_FULL = const(684)
 
 _MAX_NUMBER = const(99)
+_REQUEST = const(65536)  # octets of the longest request that is read again
 
 
 class File:
@@ -42,21 +43,30 @@ class File:
         """
         try:
             number, highest = self._numbers()
-            if not number or self._read(number, "req", len(body)) != body:
+            if self._size(number, "req") != len(body) or self._read(number, "req") != body:
                 number = highest + 1
                 if number > _MAX_NUMBER:
                     raise TransportError(_FILE_FULL)
                 self._write(number, body)
-            reply = self._read(number, "rsp", self._limit)
+            size = self._size(number, "rsp")
+            if size is None:
+                raise TransportError(_FILE_WAITING, number)
+            if not 0 < size <= self._limit:
+                raise TransportError(_FILE_LIMIT)
+            reply = self._read(number, "rsp")
         except OSError as error:
             raise TransportError(_FILE_FOLDER, error.errno)
-        if reply is None:
-            raise TransportError(_FILE_WAITING, number)
-        if not 0 < len(reply) <= self._limit:
-            raise TransportError(_FILE_LIMIT)
         self.received += len(reply)
         self.trips += 1
         return reply
+
+    def outstanding(self):
+        """Return the request that waits, b"" if there is none; raise FILE_FOLDER."""
+        try:
+            number = self._numbers()[0]
+            return self._read(number, "req") if 0 < (self._size(number, "req") or 0) <= _REQUEST else b""
+        except OSError as error:
+            raise TransportError(_FILE_FOLDER, error.errno)
 
     def _numbers(self):
         """Return the highest number of a request and that of any message, 0 if there is none; make the folder."""
@@ -76,15 +86,18 @@ class File:
     def _path(self, number, kind, suffix="der"):
         return "{}/{:02d}-{}.{}".format(self._folder, number, kind, suffix)
 
-    def _read(self, number, kind, limit):
-        """Return the file, a byte more than `limit` at most; None if there is none."""
+    def _size(self, number, kind):
+        """Return the bytes of a file, None if there is none."""
         try:
-            with open(self._path(number, kind), "rb") as file:
-                return file.read(limit + 1)
+            return os.stat(self._path(number, kind))[6]
         except OSError as error:
             if error.errno != ENOENT:
                 raise
         return None
+
+    def _read(self, number, kind):
+        with open(self._path(number, kind), "rb") as file:
+            return file.read()
 
     def _write(self, number, body):
         """Write a request; under its name it is there whole or not at all."""
