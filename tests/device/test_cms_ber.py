@@ -52,6 +52,9 @@ ROWS = (
     ("beyond the end", "3004 020101", 371),
     ("beyond the element around it", "3003 020201", 371),
     ("beyond the element around it, in pieces", "2404 0403 0102 03", 371),
+    ("beyond the element around it, into the next", "3009 3003 020201 020101 00", 371),
+    ("beyond the element around it, by the header", "3007 3003 0500 02 0101", 371),
+    ("beyond the element around it, which is at an end", "3080 3002 3080 0000 0000 0000", 372),
     ("end-of-contents missing", "3080 020101", 371),
     ("half an end-of-contents", "3080 020101 00", 371),
     ("end-of-contents beyond the element around it", "3005 3080 020101 0000", 371),
@@ -59,6 +62,7 @@ ROWS = (
     ("end-of-contents with a length", "3080 0001 00", 372),
     ("end-of-contents alone", "0000", 372),
     ("indefinite primitive element", "0480 0401 01 0000", 372),
+    ("indefinite primitive element inside", "3080 0480 0000 0000", 372),
     ("length of five octets", "3085 0000000000", 372),
     ("length FF", "30ff" + "00" * 127, 372),
     ("tag of two octets", "3f8101 00", 372),
@@ -145,6 +149,8 @@ def test_streams_of_openssl():
 def test_depth_of_10000():
     for one in (b"\x30\x80", b"\x24\x80", b"\xa0\x80"):
         raises(ProtocolError, 373, to_der, one * 10000)
+    assert to_der(b"\x30\x80" * 24 + bytes(48)) == bytes([octet for n in range(46, -1, -2) for octet in (0x30, n)])
+    raises(ProtocolError, 373, to_der, b"\x30\x80" * 25 + bytes(50))
     der = b""
     for _ in range(2000):
         der = b"\x30\x84" + len(der).to_bytes(4, "big") + der
@@ -154,6 +160,7 @@ def test_depth_of_10000():
 def test_size():
     raises(ProtocolError, 374, to_der, bytes(32769))
     raises(ProtocolError, 374, to_der, b"\x04\x01\x00", 2)
+    assert to_der(b"\x04\x01\x00", 3) == b"\x04\x01\x00"
     assert to_der(b"\x04\x82\x10\x00" + bytes(4096)) == b"\x04\x82\x10\x00" + bytes(4096)
 
 

@@ -72,9 +72,12 @@ def _close_ended(mv, pos, w, stack):
     return pos
 
 
-def _header(mv, pos, end):
-    """(tag, position of the content, its end or _INDEFINITE) of the element at `pos` of one that ends at `end`."""
-    if pos + 2 > end:
+def _header(mv, pos):
+    """(tag, position of the content, its end or _INDEFINITE) of the element at `pos`.
+
+    It may reach beyond the element around it: then that one's end is stepped over, never met, and the octets run out.
+    """
+    if pos + 2 > len(mv):
         raise ProtocolError(_BER_TRUNCATED, pos)
     tag = mv[pos]
     length = mv[pos + 1]
@@ -87,13 +90,11 @@ def _header(mv, pos, end):
         return tag, pos, _INDEFINITE
     if length & 0x80:
         count = length & 0x7F
-        if pos + count > end:
-            raise ProtocolError(_BER_TRUNCATED, pos)
         if count > 4:
             raise ProtocolError(_BER_FORMAT, tag)
         length = int.from_bytes(mv[pos : pos + count], "big")
         pos += count
-    if pos + length > end:
+    if pos + length > len(mv):
         raise ProtocolError(_BER_TRUNCATED, pos)
     return tag, pos, pos + length
 
@@ -101,7 +102,7 @@ def _header(mv, pos, end):
 def _step(mv, pos, w, stack):
     """Copy the primitive element at `pos`, or enter the constructed one; the position from which to go on."""
     parent = stack[-1] if stack else None
-    tag, start, end = _header(mv, pos, _limit(mv, stack))
+    tag, start, end = _header(mv, pos)
     pieces = parent is not None and parent[_STRING]
     if pieces and tag not in (_OCTETS, _PIECES):
         raise ProtocolError(_BER_FORMAT, tag)
@@ -123,14 +124,6 @@ def _step(mv, pos, w, stack):
     _note(parent, tag)
     stack.append(frame)
     return start
-
-
-def _limit(mv, stack):
-    """Where the innermost element of definite length ends: nothing may reach beyond."""
-    for i in range(len(stack) - 1, -1, -1):
-        if stack[i][_END] != _INDEFINITE:
-            return stack[i][_END]
-    return len(mv)
 
 
 def _note(parent, tag):
