@@ -139,10 +139,11 @@ def encrypted_value(content: bytes, key: object) -> bytes:
     return der.sequence(symmetric, wrapped, der.retag(0xA3, _RSA), der.bits(_encrypt(secret, iv, content)))
 
 
-def key_package(key: PrivateKey) -> bytes:
-    """AsymmetricKeyPackage (RFC 5958) with one key."""
+def key_package(key: PrivateKey, *, bare: bool = False) -> bytes:
+    """AsymmetricKeyPackage (RFC 5958) with one key; `bare` leaves the SEQUENCE around it out."""
     plain = serialization.NoEncryption()
-    return der.sequence(key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, plain))
+    one = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, plain)
+    return one if bare else der.sequence(one)
 
 
 def signed_data(content: bytes, signer: Credential, chain: tuple[x509.Certificate, ...]) -> bytes:

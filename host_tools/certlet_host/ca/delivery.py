@@ -36,7 +36,8 @@ def _package(authority: Authority, key: PrivateKey, call: Call) -> bytes:
     if provoke.keygen == "other-key":
         key = KEY_KINDS["p256"]()
     signer = authority.signer if provoke.keygen == "other-signer" else authority.generator
-    signed = cms.signed_data(cms.key_package(key), signer, (authority.issuing.certificate,))
+    package = cms.key_package(key, bare=provoke.bare_key)
+    signed = cms.signed_data(package, signer, (authority.issuing.certificate,))
     if provoke.keygen == "bad-signature":
         signed = signed[:-1] + bytes((signed[-1] ^ 1,))
     if peer.mac is not None:

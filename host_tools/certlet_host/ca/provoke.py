@@ -51,6 +51,7 @@ class Provoke:
     signer: str = ""
     root_update: str = ""
     pwri_kek: bool = False
+    bare_key: bool = False
     keygen: str = ""
     strict_sender: bool = False
     time_window: int = 0
@@ -152,6 +153,7 @@ PROVOCATIONS: dict[str, tuple[str, Any, str]] = {
         "no newWithOld",
     ),
     "pwri-kek": ("pwri_kek", True, "key wrap of RFC 3211 for a generated key under a secret"),
+    "bare-key": ("bare_key", True, "generated key without AsymmetricKeyPackage around it, as OpenSSL wants it"),
     "keygen": (
         "keygen", _one_of("other-key", "other-signer", "bad-signature"),
         "other-key|other-signer|bad-signature: generated key that is not the certificate's, or signed wrongly",

@@ -98,7 +98,7 @@ def _check_ecdsa(key: object, algorithm: Algorithm, signature: bytes, data: byte
 
 
 def _check_rsa(key: object, algorithm: Algorithm, signature: bytes, data: bytes) -> bool:
-    if not isinstance(key, rsa.RSAPublicKey) or algorithm.parameters != der.NULL:
+    if not isinstance(key, rsa.RSAPublicKey) or not algorithm.plain:  # absent: RFC 4055, 5
         return False
     key.verify(signature, data, padding.PKCS1v15(), _RSA[algorithm.oid])
     return True
