@@ -1,13 +1,16 @@
-"""Runs the CMP engine on a case of build/vectors/cmp.json with scripted randomness."""
+"""Runs the CMP engine on a case of build/vectors/cmp.jsonl with scripted randomness."""
 
 from binascii import unhexlify
 from hashlib import sha256
 
-from certlet import crypto
-from certlet.cmp import client, msg, protect
-from certlet.cmp.request import CertificateRequest
+from certlet import crypto, oid
+from certlet.cmp import client, general, keys, msg, protect, resume
+from certlet.cmp.request import CertificateRequest, GeneralRequest, Pkcs10Request, Revocation
 from certlet.cmp.verify import Trust
+from certlet.der import Writer
 from certlet.errors import Error
+from certlet.x509.certificate import Certificate
+from certlet.x509.request import write_request
 
 ITERATIONS = 100
 _crypto = crypto.select()
@@ -32,22 +35,55 @@ def start(case):
         signer = case["signer"]
         protection = protect.Signer(c, c.load(unhexlify(signer["key"])), unhexlify(signer["certificate"]))
     else:
-        protection = protect.Mac(c, "dev1", case["secret"].encode(), ITERATIONS)
+        protection = protect.Mac(c, "dev1", case["secret"].encode(), ITERATIONS, case["pbmac1"])
+    trust = Trust([unhexlify(a) for a in case["anchors"]], None, None, case["lax"], case["read"])
+    request = _request(case, c)
+    return client.Transaction(c, protection, request, trust, timeout=case["timeout"], cms=keys.open_encrypted)
+
+
+def _request(case, c):
+    op = case["op"]
+    old = case.get("old") and Certificate(unhexlify(case["old"]))
+    if op == "rr":
+        return Revocation(old.issuer, old.serial, 4)
+    if op == "genm":
+        return GeneralRequest([(oid.info_type(general.CA_CERTS), None)])
     key = c.load(unhexlify(case["key"]))
-    request = CertificateRequest(
-        msg.IR, key, (("CN", "dev1"),), (("dns", "dev1.example"),), days=30, implicit_confirm=case["implicit"]
+    if op == "p10cr":
+        w = Writer()
+        write_request(w, c, key, (("CN", "dev1"),), (("dns", "dev1.example"),))
+        return Pkcs10Request(w.bytes(), key, implicit_confirm=case["implicit"])
+    body = {"ir": msg.IR, "cr": msg.CR, "kur": msg.KUR}[op]
+    san = (("dns", "dev1.example"),)
+    return CertificateRequest(
+        body, key, (("CN", "dev1"),), san, days=30, old=old if op == "kur" else None, implicit_confirm=case["implicit"]
     )
-    return client.Transaction(c, protection, request, Trust([unhexlify(a) for a in case["anchors"]]))
 
 
 def run(case, exchange):
-    """Drive the transaction by `exchange(request) -> reply`; returns (transaction, error or None)."""
+    """Drive the transaction by `exchange(request) -> reply`; returns (transaction, error or None).
+
+    Time passes only while it waits. With "reset" it is dumped and loaded into a new one whenever that may happen.
+    """
     transaction = start(case)
+    now = case["now"]
     try:
-        while True:
-            due = transaction.send(case["now"])
+        while transaction.state != client.DONE:
+            due = transaction.send(now)
             if due is None:
-                return transaction, None
-            transaction.receive(exchange(due[1]), case["now"])
+                now = transaction.not_before
+                continue
+            transaction.receive(exchange(due[1]), now)
+            if case["reset"] and transaction.state in (client.POLL, client.CONFIRM):
+                transaction = _reset(case, transaction)
     except Error as e:
         return transaction, e
+    return transaction, None
+
+
+def _reset(case, old):
+    random = _crypto.random
+    new = start(case)
+    resume.load(new, resume.dump(old))
+    _crypto.random = random  # the octets of the dumped one go on
+    return new

@@ -30,13 +30,23 @@ def raises(error_class, code, function, *args, **kwargs):
     raise AssertionError("%s %s not raised" % (error_class.__name__, code))
 
 
-def vectors(name):
-    """Return the parsed `NAME.json` of tests/vectors, else of build/vectors (made by tests/vectors/gen)."""
+def _open(name):
     for folder in _VECTORS:
         try:
-            file = open(folder + name + ".json")
+            return open(folder + name)
         except OSError:
             continue
-        with file:
-            return json.load(file)
     raise ValueError("no vectors named " + name)
+
+
+def vectors(name):
+    """Return the parsed `NAME.json` of tests/vectors, else of build/vectors (made by tests/vectors/gen)."""
+    with _open(name + ".json") as file:
+        return json.load(file)
+
+
+def each_vector(name):
+    """Yield the values of `NAME.jsonl`, one a line, for lists that no heap should hold as a whole."""
+    with _open(name + ".jsonl") as file:
+        for line in file:
+            yield json.loads(line)

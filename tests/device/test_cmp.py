@@ -3,16 +3,20 @@
 from binascii import unhexlify
 
 import replay
-from certlet.cmp import client, msg, protect, request, status
+from certlet.cmp import client, msg, protect, request, response, resume, status
 from certlet.der import Reader, Writer
-from certlet.errors import BadSignature, ConfigError, CryptoError, Error, ProtocolError, Rejected, Untrusted
-from support import raises, vectors
+from certlet.errors import BadSignature, ConfigError, CryptoError, Error, ProtocolError, Rejected, StoreError, Untrusted
+from certlet.x509.certificate import Certificate
+from support import each_vector, raises
 
 CMP_STATE, CMP_SUBJECT, CMP_MAC_PARAMETER = 418, 420, 410
 
 
 def case(title):
-    return [c for c in vectors("cmp") if c["title"] == title][0]
+    for c in each_vector("cmp"):
+        if c["title"] == title:
+            return c
+    raise ValueError(title)
 
 
 def play(c, replies=None):
@@ -29,7 +33,7 @@ def play(c, replies=None):
 
 
 def test_every_case_ends_as_it_must():
-    for c in vectors("cmp"):
+    for c in each_vector("cmp"):
         transaction, error, requests = play(c)
         assert (error.code if error else 0) == c["code"], (c["title"], error)
         assert len(requests) == c["sent"], c["title"]
@@ -53,7 +57,7 @@ def test_what_a_certificate_comes_with():
 
 def test_a_refused_certificate_is_refused_aloud():
     """certConf carries status rejection and failInfo incorrectData, RFC 9810 5.3.18."""
-    for title in ("MAC, certificate for another key", "MAC, certificate for another key, implicitConfirm", "MAC, expired issuing CA"):
+    for title in ("MAC, ir: certificate for another key", "MAC, certificate for another key, implicitConfirm", "MAC, expired issuing CA"):
         transaction, error, requests = play(case(title))
         message = msg.Message(requests[1])
         assert message.body == msg.CERT_CONF
@@ -68,10 +72,10 @@ def test_a_refused_certificate_is_refused_aloud():
 
 
 def test_the_words_of_the_ca():
-    _, error, _ = play(case("MAC, rejected"))
+    _, error, _ = play(case("MAC, rejected with a text"))
     assert isinstance(error, Rejected)
     assert (error.status, status.fail_names(error.fail_info), error.text) == (2, ["badCertTemplate"], "no such subject")
-    _, error, _ = play(case("MAC, error message"))
+    _, error, _ = play(case("MAC, error message with a text"))
     assert status.fail_names(error.fail_info) == ["systemUnavail"]
     assert "closed for lunch" in error.text
     _, error, _ = play(case("MAC, wrong secret"))
@@ -123,6 +127,155 @@ def test_every_truncation_is_refused():
     for i in range(0, len(reply), 7):
         raises(ProtocolError, None, msg.Message, reply[:i])
     raises(ProtocolError, 104, msg.Message, reply + b"\0")
+
+
+def forge(transaction, signer, body, write, now):
+    """A message to `transaction` signed by whoever `signer` is."""
+    header = msg.Header(b"\x30\x00", transaction.header.transaction_id)
+    header.sender_nonce = bytes(16)
+    header.recip_nonce = transaction.header.sender_nonce
+    w = Writer()
+    m = w.open(0x30)
+    start = w.n
+    header.write(w, signer, now)
+    a = w.open(0xA0 | body)
+    write(w)
+    w.close(a)
+    part = w.view(start)
+    protection = signer.protect(msg.header(0x30, len(part)), part)
+    a = w.open(0xA0)
+    w.bits(protection)
+    w.close(a)
+    a = w.open(0xA1)
+    b = w.open(0x30)
+    for der in signer.extra_certs:
+        w.raw(der)
+    w.close(b)
+    w.close(a)
+    w.close(m)
+    return w.bytes()
+
+
+def test_another_device_is_not_the_ca():
+    """Its certificate is of the right PKI and may sign: that makes it no CA, RFC 9810 4.5."""
+    mate = case("signature")
+    for c in (case("MAC"), mate):
+        for body, write in ((msg.PKI_CONF, Writer.null), (msg.ERROR, lambda w: response.write_error(w, 4, "sorry"))):
+            transaction = replay.start(c)
+            transaction.send(c["now"])
+            transaction.receive(unhexlify(c["replies"][0]), c["now"])
+            transaction.send(c["now"])
+            key = transaction.crypto.load(unhexlify(mate["signer"]["key"]))
+            signer = protect.Signer(transaction.crypto, key, unhexlify(mate["signer"]["certificate"]), transaction.chain[:1])
+            raises(Untrusted, 429, transaction.receive, forge(transaction, signer, body, write, c["now"]), c["now"])
+
+
+def test_a_signer_is_the_one_that_sender_kid_names():
+    """The CA's own message with the senderKID of another certificate beside it: no certificate fits."""
+    c = case("signature")
+    reply = bytearray(unhexlify(c["replies"][0]))
+    kid = bytes(msg.Message(bytes(reply)).sender_kid)
+    at = bytes(reply).find(kid)
+    reply[at] ^= 1
+    transaction = replay.start(c)
+    transaction.send(c["now"])
+    raises(Untrusted, 409, transaction.receive, bytes(reply), c["now"])
+
+
+def test_work_for_one_reply_is_bounded():
+    """Ten certificates of one name and key: the signature checks of all of them together stay within the budget."""
+    c = case("signature, 8 unrelated extraCerts")
+    transaction = replay.start(c)
+    calls = []
+    verify = transaction.crypto.verify
+    transaction.crypto.verify = lambda *a: calls.append(1) or verify(*a)
+    mate = case("signature")
+    key = transaction.crypto.load(unhexlify(mate["signer"]["key"]))
+    signer = protect.Signer(transaction.crypto, key, unhexlify(mate["signer"]["certificate"]))
+    signer.extra_certs = signer.extra_certs * 10
+    transaction.trust.sender = bytes(signer.sender)
+    transaction.trust.anchors = [Certificate(unhexlify(c["anchors"][0]))]
+    transaction.send(c["now"])
+    reply = forge(transaction, signer, msg.PKI_CONF, Writer.null, c["now"])
+    try:
+        raises(Untrusted, None, transaction.receive, reply, c["now"])
+        assert len(calls) <= 12, len(calls)
+    finally:
+        transaction.crypto.verify = verify
+
+
+def test_a_pollrep_twice_is_refused():
+    c = case("MAC, ir: polled twice")
+    replies = c["replies"][:2] + c["replies"][1:2]
+    _, error, requests = play(c, replies)
+    assert (error.code, len(requests)) == (404, 3)
+
+
+def test_waiting_is_clamped():
+    c = case("MAC, checkAfter of a year")
+    transaction = replay.start(c)
+    transaction.send(c["now"])
+    for reply in c["replies"][:2]:
+        transaction.receive(unhexlify(reply), c["now"])
+        if transaction.state == client.POLL and transaction.not_before == c["now"]:
+            transaction.send(c["now"])
+    assert transaction.not_before == c["now"] + 86400
+    assert transaction.send(c["now"] + 86399) is None
+    assert transaction.send(c["now"] + 86400)[0] == msg.POLL_REQ
+
+
+def test_a_certificate_that_cannot_be_named_is_refused_by_an_error_message():
+    """Its signature algorithm is unknown, so no certHash can be made of it: the CA hears of it all the same."""
+    c = case("MAC")
+    transaction = replay.start(c)
+    transaction.send(c["now"])
+    verifier = transaction.verifier
+    verifier.verify = lambda message, now: "mac"
+    reply = unhexlify(c["replies"][0]).replace(unhexlify("2a8648ce3d040302"), unhexlify("2a8648ce3d040301"))
+    transaction.receive(reply, c["now"])
+    body, message = transaction.send(c["now"])
+    assert body == msg.ERROR
+    assert status.fail_names(response.read_error(msg.Message(message).content)[1]) == ["badDataFormat"]
+    raises(Error, 307, transaction.receive, forge_confirmation(transaction, c), c["now"])
+
+
+def forge_confirmation(transaction, c):
+    """A pkiConf that passes, for the verifier of the transaction takes everything."""
+    mate = case("signature")["signer"]
+    key = transaction.crypto.load(unhexlify(mate["key"]))
+    signer = protect.Signer(transaction.crypto, key, unhexlify(mate["certificate"]))
+    return forge(transaction, signer, msg.PKI_CONF, Writer.null, c["now"])
+
+
+def test_dumps():
+    """What is no dump is refused; a transaction whose first request is out starts anew."""
+    c = case("MAC, ir: polled twice")
+    transaction = replay.start(c)
+    transaction.send(c["now"])
+    sent = resume.dump(transaction)
+    fresh = replay.start(c)
+    resume.load(fresh, sent)
+    assert fresh.state == client.IDLE
+    transaction.receive(unhexlify(c["replies"][0]), c["now"])
+    waiting = resume.dump(transaction)
+    assert c["secret"].encode() not in waiting
+    for i in range(len(waiting)):
+        raises(StoreError, 425, resume.load, replay.start(c), waiting[:i])
+    raises(StoreError, 425, resume.load, replay.start(c), waiting + b"\0")
+    resume.load(fresh, waiting)
+    assert (fresh.state, fresh.header.transaction_id) == (client.POLL, transaction.header.transaction_id)
+
+
+def test_give_up():
+    """A client-sent error carries our protection and the transactionID."""
+    c = case("MAC")
+    transaction = replay.start(c)
+    transaction.send(c["now"])
+    message = msg.Message(transaction.give_up(c["now"], status.BAD_DATA_FORMAT, "enough"))
+    assert message.body == msg.ERROR
+    assert message.transaction_id == transaction.header.transaction_id
+    assert response.read_error(message.content)[:3] == (2, status.BAD_DATA_FORMAT, "enough")
+    assert transaction.state == client.FAILED
 
 
 def test_calls_out_of_turn():

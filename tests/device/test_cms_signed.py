@@ -60,6 +60,8 @@ def test_the_check_of_key_usage_can_be_left_out():
 
 def test_the_type_of_content_is_asked_for():
     raises(ProtocolError, 351, verify_signed, C, row_of("plain"), [ROOT], V["now"], (), oids.KEY_PACKAGE)
+    raises(ProtocolError, 351, verify_signed, C, row_of("plain"), [ROOT], V["now"], (), (oids.KEY_PACKAGE, oids.SIGNED_DATA))
+    assert verify_signed(C, row_of("plain"), [ROOT], V["now"], (), (oids.KEY_PACKAGE, oids.DATA))[0] == TEXT
     der = row_of("other type, no attributes")
     raises(ProtocolError, 360, verify_signed, C, der, [ROOT], V["now"], (), oids.KEY_PACKAGE)
 

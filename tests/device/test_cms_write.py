@@ -7,7 +7,7 @@ from certlet.cms import content, oids
 from certlet.cms.envelope import open_enveloped
 from certlet.cms.signed import SignedData, verify_signed
 from certlet.cms.write import write_certificates, write_enveloped, write_signed
-from certlet.der import Writer
+from certlet.der import Reader, Writer
 from certlet.errors import ConfigError, CryptoError, Unsupported
 from certlet.x509.certificate import Certificate
 from support import raises, vectors
@@ -25,14 +25,22 @@ def key(name):
     return C.load(unhexlify(V["keys"][name]))
 
 
+def version(der):
+    r = Reader(der)
+    r.enter(0x30)
+    return r.integer()
+
+
 def test_signed():
     for name, digest in (("signer", oid.SHA256), ("rsa", oid.SHA256), ("p384", oid.SHA384), ("ed25519", oid.SHA512)):
         w = Writer()
         write_signed(w, C, key(name), certificate(name), TEXT)
         der = content.read_content_info(w.view(), oids.SIGNED_DATA)
         data, signer = verify_signed(C, der, [certificate("root")], V["now"], check_usage=False)
-        assert data == TEXT and signer.der == certificate(name).der
+        assert data == TEXT and signer.der == certificate(name).der and version(der) == 1
         (info,) = SignedData(der).signers
+        if name == "rsa":
+            assert info.signature_algorithm[2:] == oid.RSA_ENCRYPTION + b"\x05\x00"
         assert info.digest_algorithm[2:] == digest + b"\x05\x00", name
 
 
@@ -42,6 +50,7 @@ def test_attributes_are_sorted_and_signed():
     write_signed(w, C, key("signer"), certificate("signer"), TEXT, oids.KEY_PACKAGE, rows)
     der = content.read_content_info(w.view(), oids.SIGNED_DATA)
     verify_signed(C, der, [certificate("root")], V["now"], expected_type=oids.KEY_PACKAGE)
+    assert version(der) == 3
     (info,) = SignedData(der).signers
     assert len(info.attributes) == 5
     for identifier, value in rows:
@@ -74,6 +83,7 @@ def test_enveloped_by_key_transport():
         write_enveloped(w, C, TEXT, certificate("rsa"), cipher=cipher, content_type=oids.SIGNED_DATA)
         der = content.read_content_info(w.view(), oids.ENVELOPED_DATA)
         assert open_enveloped(C, der, key("rsa"), None, certificate("rsa")) == (oids.SIGNED_DATA, TEXT)
+        assert version(der) == 0
 
 
 def test_enveloped_by_password():
@@ -83,6 +93,7 @@ def test_enveloped_by_password():
         write_enveloped(w, C, data, password=b"secret", cipher="aes256-cbc", iterations=1000)
         der = content.read_content_info(w.view(), oids.ENVELOPED_DATA)
         assert open_enveloped(C, der, secret=b"secret") == (oids.DATA, data)
+        assert version(der) == 3
         raises(CryptoError, 356, open_enveloped, C, der, None, b"Secret")
 
 
