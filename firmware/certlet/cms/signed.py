@@ -193,11 +193,12 @@ def verify_signed(
     `view` is the SignedData itself, its tag replaced by `tag`. The signer's certificate comes from the SignedData, from
     `view` is the SignedData itself, with the tag `tag`. The signer's certificate comes from the SignedData, from
     unless `check_usage` is False, be one that may sign. Its extended key usage is for the caller to check.
+    `expected_type` is the OID of the content's type, or a tuple of them.
     ProtocolError for what is malformed, Untrusted for what does not verify, Unsupported, CryptoError for a key that is
     none: of several signers the last one's failure.
     """
     signed = SignedData(view, tag)
-    if signed.content_type != expected_type:
+    if signed.content_type not in (expected_type if type(expected_type) is tuple else (expected_type,)):
         raise ProtocolError(_CMS_TYPE)
     if signed.content is None:
         raise ProtocolError(_CMS_CONTENT)

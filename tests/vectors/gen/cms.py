@@ -33,7 +33,7 @@ OIDS = {
     "hmac-sha224": "2a864886f70d0208", "hmac-sha512": "2a864886f70d020b", "scrypt": "2b06010401da47040b",
     "ecdh sha1": "2b81051086483f0002", "ecdh sha256": "2b8104010b01", "ecdh sha384": "2b8104010b02", "ecdh sha512": "2b8104010b03",
     "cofactor sha256": "2b8104010e01", "ec": "2a8648ce3d0201", "p256": "2a8648ce3d030107", "p384": "2b81040022", "p521": "2b81040023",
-    "rsa": "2a864886f70d010101", "oaep": "2a864886f70d010107",
+    "ed25519": "2b6570", "rsa": "2a864886f70d010101", "oaep": "2a864886f70d010107",
     "ecdsa sha256": "2a8648ce3d040302", "ecdsa sha384": "2a8648ce3d040303",
 }  # fmt: skip
 NULL = bytes.fromhex("0500")
@@ -593,6 +593,9 @@ def packages(parties: dict[str, Party]) -> list[dict]:
     def pkcs8(key) -> bytes:
         return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
+    def bare(key) -> bytes:
+        return key.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+
     p256, big = parties["p256"].private, parties["rsa"].private
     scalar = p256.private_numbers().private_value.to_bytes(32, "big")
     edwards = ed25519.Ed25519PrivateKey.generate()
@@ -601,9 +604,12 @@ def packages(parties: dict[str, Party]) -> list[dict]:
     def ec_key(private, version=0, curve="p256", kind="ec", tail=b"") -> bytes:
         return seq(seq(integer(version), seq(oid(kind), oid(curve)), octets(private), tail))
 
-    def rsa_key(*, version=0, n=None, p=None, q=None) -> bytes:
+    def seed_in(algorithm, private) -> bytes:
+        return seq(seq(integer(0), seq(algorithm), octets(private)))
+
+    def rsa_key(*, version=0, n=None, p=None, q=None, more=()) -> bytes:
         values = (version, n or numbers.public_numbers.n, 65537, numbers.d, p or numbers.p, q or numbers.q,
-                  numbers.dmp1, numbers.dmq1, numbers.iqmp)  # fmt: skip
+                  numbers.dmp1, numbers.dmq1, numbers.iqmp, *more)  # fmt: skip
         return seq(seq(integer(0), seq(oid("rsa"), NULL), octets(seq(*map(integer, values)))))
 
     short = seq(integer(1), octets(scalar))
@@ -622,7 +628,23 @@ def packages(parties: dict[str, Party]) -> list[dict]:
         ("unknown kind", ec_key(short, kind="data"), "", b"", 354),
         ("two keys", seq(pkcs8(p256), pkcs8(p256)), "", b"", 104),
         ("no key", seq(), "", b"", 101),
-        ("PKCS#8 without package", pkcs8(p256), "", b"", 102),
+        ("no key but a NULL", seq(NULL), "", b"", 102),
+        ("PKCS#8 without package", pkcs8(p256), "p256", reference(p256), 0),
+        ("PKCS#8 without package, and more", pkcs8(p256) + NULL, "", b"", 104),
+        ("OpenSSL 3.5: ECPrivateKey", bare(p256), "p256", reference(p256), 0),
+        ("OpenSSL 3.5: ECPrivateKey on P-384", bare(parties["p384"].private), "p384", reference(parties["p384"].private), 0),
+        ("OpenSSL 3.5: RSAPrivateKey", bare(big), "rsa", reference(big), 0),
+        ("ECPrivateKey without curve", short, "", b"", 354),
+        ("ECPrivateKey and more", bare(p256) + NULL, "", b"", 104),
+        ("RSAPrivateKey and more", bare(big) + NULL, "", b"", 104),
+        ("ECPrivateKey and more inside", seq(integer(1), octets(scalar), tlv(0xA0, oid("p256")), NULL), "", b"", 104),
+        ("ECPrivateKey and more at its curve", seq(integer(1), octets(scalar), tlv(0xA0, oid("p256"), NULL)), "", b"", 104),
+        ("RSAPrivateKey and more inside", rsa_key(more=(1,)), "", b"", 104),
+        ("RSA with parameters", seq(seq(integer(0), seq(oid("rsa"), octets(IV)), octets(bare(big)))), "", b"", 104),
+        ("Ed25519 with parameters", seed_in(oid("ed25519") + NULL, octets(bytes(32))), "", b"", 104),
+        ("Ed25519, 31 octets", seed_in(oid("ed25519"), octets(bytes(31))), "", b"", 364),
+        ("Ed25519 and more", seed_in(oid("ed25519"), octets(bytes(32)) + NULL), "", b"", 104),
+        ("OneAsymmetricKey and more inside", seq(seq(integer(0), seq(oid("rsa"), NULL), octets(bare(big) + NULL))), "", b"", 104),
         ("RSA: n is not p * q", rsa_key(n=numbers.public_numbers.n + 2), "", b"", 364),
         ("RSA: n negative", rsa_key(n=-numbers.public_numbers.n), "", b"", 106),
         ("RSA: p of another length", rsa_key(p=numbers.p >> 8), "", b"", 364),
