@@ -108,7 +108,7 @@ def drive(run, transport, now, wait=None, save=None, on_event=None):
     `now()` gives seconds since 1970. `wait(seconds)` sleeps and returns True, or returns False to stop here.
     `save()` is called whenever there is something that a power cut must not lose. `on_event(name, value, octets)`
     hears of "sent" and "received" with the number of the body (None if unreadable) and the message, before anything
-    of it is checked, and of "waiting" with the seconds.
+    of it is checked, of "waiting" with the seconds, and of "file" with the number of the file that waits for a reply.
     """
     on_event = on_event or _ignore
     while run.state != client.DONE:
@@ -121,10 +121,8 @@ def drive(run, transport, now, wait=None, save=None, on_event=None):
             continue
         on_event("sent", due[0], due[1])
         try:
-            reply = _exchange(run, transport, due[1], now, wait, on_event)
+            reply = _exchange(run, transport, due[1], now, wait, save, on_event)
         except TransportError as e:
-            if save and e.code == _FILE_WAITING:
-                save()
             raise run.failure or e
         run.unanswered = None
         on_event("received", msg.peek_body(reply), reply)
@@ -134,20 +132,22 @@ def drive(run, transport, now, wait=None, save=None, on_event=None):
     return True
 
 
-def _exchange(run, transport, message, now, wait, on_event):
+def _exchange(run, transport, message, now, wait, save, on_event):
     """The reply to `message`; one that is to come as a file is looked for as long as `wait` and the deadline agree."""
-    told = False
+    saved = False
     while True:
         try:
             return transport.exchange(message)
         except TransportError as e:
-            late = run.deadline is not None and now() > run.deadline
-            if e.code != _FILE_WAITING or late:
+            if e.code != _FILE_WAITING:
                 raise
-            if not told:
-                on_event("waiting", _FILE_SECONDS, None)
-                told = True
-            if not (wait and wait(_FILE_SECONDS)):
+            if not saved:
+                on_event("file", e.detail, None)
+                if save:
+                    save()
+                saved = True
+            late = run.deadline is not None and now() > run.deadline
+            if late or not (wait and wait(_FILE_SECONDS)):
                 raise
 
 

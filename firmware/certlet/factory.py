@@ -133,6 +133,8 @@ def _cmp(job):
             meter.event(name, record=value)
         elif name == "waiting":
             meter.event(name, seconds=value)
+        elif name == "file":
+            meter.event(name, number=value)
         else:
             meter.event(name, body=value, der=_hex(octets))
 

@@ -250,7 +250,7 @@ _TABLE = (
     (665, "RELAY_REFUSED", "The host does not post to this URL, or not so much", _NOT_SENT,
      "Give the host the URL that stands in the board's configuration."),
     (681, "FILE_WAITING", "The request is in a file (detail: its number), and the reply is not there yet", _AS_IT_WAS,
-     "Have the file posted by `certlet cmp post`, put the reply beside it as NN-rsp.der, then repeat."),
+     "Have the file posted by `certlet cmp post`, put the reply beside it as NN-rsp.der, then `resume`."),
     (682, "FILE_FOLDER", "The folder of the messages cannot be read or written (detail: errno)", _AS_IT_WAS,
      "Check that its parent folder exists and that the flash is not full."),
     (683, "FILE_LIMIT", "The file with the reply is empty or exceeds the limit", _AS_IT_WAS,

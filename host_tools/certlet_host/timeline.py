@@ -84,5 +84,8 @@ class Timeline:
     def _waiting(self, event: dict) -> None:
         self.line(event["ms"], "waiting", f"the CA asks for {event['seconds']} s")
 
+    def _file(self, event: dict) -> None:
+        self.line(event["ms"], "waiting", f"for the reply to {event['number']:02}-req.der, as a file beside it")
+
     def _saved(self, event: dict) -> None:
         self.line(event["ms"], "saved", RECORDS.get(event["record"], event["record"]))

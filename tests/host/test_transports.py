@@ -1,7 +1,9 @@
 """Enrolment at the lab CA over every transport, by a simulated board."""
 
 import contextlib
+import os
 import shutil
+import signal
 import threading
 import time
 
@@ -169,4 +171,20 @@ def test_files_while_the_board_waits(ca, tmp_path):
     answer, events = enrol(tmp_path, operation(ca.http, "file", "patient", wait=True))
     thread.join(5)
     assert answer["ok"], answer
-    assert "waiting" in [event["event"] for event in events]
+    assert [event["number"] for event in events if event["event"] == "file"] == [1, 2]
+
+
+def test_a_power_cut_while_the_board_waits(ca, tmp_path):
+    """The key of the request is on the flash before the board begins to wait."""
+
+    def cut(event):
+        if event.get("record") == "pending":
+            os.kill(board.pid, signal.SIGKILL)
+
+    with device.SimBoard(tmp_path / "flash") as board, pytest.raises(device.DeviceError, match="stopped answering"):
+        run_cmp(board, operation(ca.http, "file", "cut", wait=True), tmp_path, cut)
+    for number in (1, 2):
+        carry(ca, tmp_path, number)
+        answer, _ = enrol(tmp_path, operation(ca.http, "file", "cut", "resume"))
+    assert answer["ok"], answer
+    assert subject(tmp_path) == "CN=cut"
