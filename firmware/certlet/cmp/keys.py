@@ -10,8 +10,6 @@ _CMP_ENCRYPTED = const(419)
 _CMP_CENTRAL_KEY = const(428)
 
 _ENCRYPTED_KEY = const(0xA0)  # the tag of envelopedData in EncryptedKey
-_SIGNED_DATA = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"
-_KEY_PACKAGE = b"\x06\x0a\x60\x86\x48\x01\x65\x02\x01\x02\x4e\x05"
 
 
 def open_encrypted(t, reply, now):
@@ -40,7 +38,11 @@ def _open_certificate(t, reply):
 
 
 def _open_key(t, reply, now):
-    """privateKey is for whoever protects our request: EnvelopedData around SignedData around AsymmetricKeyPackage."""
+    """privateKey is for whoever protects our request: EnvelopedData around SignedData around AsymmetricKeyPackage.
+
+    OpenSSL 3.5 gives both contents the type id-data.
+    """
+    from ..cms import oids
     from ..cms.envelope import open_enveloped
     from ..cms.keypackage import read_key_package
     from ..cms.signed import verify_signed
@@ -52,10 +54,10 @@ def _open_key(t, reply, now):
         kind, data = open_enveloped(t.crypto, reply.private_key, secret=bytes(us.secret), tag=_ENCRYPTED_KEY)
     else:
         kind, data = open_enveloped(t.crypto, reply.private_key, us.key, None, us.certificate, _ENCRYPTED_KEY)
-    if kind != _SIGNED_DATA:
+    if kind not in (oids.SIGNED_DATA, oids.DATA):
         raise ProtocolError(_CMP_ENCRYPTED)
     hints, anchors = t.believed(reply)
-    package, signer = verify_signed(t.crypto, data, anchors, now, hints, _KEY_PACKAGE)
+    package, signer = verify_signed(t.crypto, data, anchors, now, hints, (oids.KEY_PACKAGE, oids.DATA))
     _check_authority(signer)
     t.on_check("keyAuthority")
     t.key = t.crypto.load(read_key_package(package)[1])
