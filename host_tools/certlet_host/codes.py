@@ -111,7 +111,7 @@ _TABLE = (
     (354, "CMS_ALGORITHM", "An algorithm of a CMS structure is not supported", _READ,
      "Set the CA to AES-CBC, SHA-2, and one of RSA PKCS#1 v1.5, ECDH with an X9.63 KDF, or PBKDF2."),
     (355, "CMS_PARAMETER", "A count, length or IV of a CMS algorithm is outside the limits", _READ,
-     "Set the CA to 1,000 to 100,000 iterations; else report it with a trace."),
+     "Set the CA to 100 to 100,000 iterations; else report it with a trace."),
     (356, "CMS_DECRYPT", "The content does not decrypt: another key or secret, or changed octets", _NO_RESULT,
      "Compare the secret on both sides, and which certificate the CA encrypts to."),
     (357, "CMS_LIMIT", "A CMS structure has more recipients, signers, certificates or octets than the limit", _READ,

@@ -13,15 +13,18 @@ from certlet import crypto, oid
 from certlet.cms import content, oids
 from certlet.cms.ber import to_der
 from certlet.cms.envelope import open_enveloped
+from certlet.cms.keypackage import read_key_package
 from certlet.cms.signed import verify_signed
 from certlet.cms.write import write_certificates, write_enveloped, write_signed
 from certlet.der import Writer
 from certlet.errors import Error, ProtocolError
 from certlet.x509.certificate import Certificate
+from certlet_host.ca import cms, credential
 
 GENERATOR = Path(__file__).resolve().parent.parent / "vectors" / "gen" / "cms.py"
 C = crypto.select()
 SECRET = "correct horse battery"
+NOW = 1795435200  # 2026-11-23, as in the generator
 many = settings(max_examples=200, deadline=None)
 
 
@@ -118,9 +121,9 @@ def test_what_openssl_makes_of_streams_is_what_to_der_makes(bench):
     streamed = bench.sign("signer", options=("-stream",))
     assert b"\x24\x80" in streamed
     read = verify_signed(
-        C, content.read_content_info(to_der(streamed), oids.SIGNED_DATA), [certificate(bench, "root")], 1795000000
+        C, content.read_content_info(to_der(streamed), oids.SIGNED_DATA), [certificate(bench, "root")], NOW
     )
-    again = verify_signed(C, content.read_content_info(plain, oids.SIGNED_DATA), [certificate(bench, "root")], 1795000000)
+    again = verify_signed(C, content.read_content_info(plain, oids.SIGNED_DATA), [certificate(bench, "root")], NOW)
     assert read[0] == again[0]
 
 
@@ -163,3 +166,31 @@ class Quick:
 
     def pbkdf2(self, alg, secret, salt, iterations, length):
         return bytes(length)
+
+
+@pytest.mark.parametrize("kind", ["p256", "p384", "rsa", "ed25519"])
+@pytest.mark.parametrize("recipient", ["p256", "p384", "rsa", "secret", "secret, RFC 3211"])
+def test_keys_of_the_lab_ca(bench, recipient, kind):
+    """Both codecs at once: what the lab CA packs, signs and envelopes is opened, verified and unpacked by the device."""
+    made = bench.parties[kind].private
+    signer = credential.Credential(bench.parties["signer"].certificate, bench.parties["signer"].private)
+    signed = cms.signed_data(cms.key_package(made), signer, ())
+    if recipient.startswith("secret"):
+        target, arguments = cms.to_secret(b"secret", 2048, pwri_kek=recipient != "secret"), (None, b"secret")
+    else:
+        target = cms.to_certificate(bench.parties[recipient].certificate)
+        arguments = (key(bench, recipient), None, certificate(bench, recipient))
+    enveloped = cms.enveloped_data(signed, cms.ID_SIGNED_DATA, target)
+    content_type, opened = open_enveloped(C, enveloped, *arguments, tag=0xA0)
+    assert (content_type, opened) == (oids.SIGNED_DATA, signed)
+    package, found = verify_signed(C, opened, [certificate(bench, "root")], NOW, expected_type=oids.KEY_PACKAGE)
+    assert found.der == bench.parties["signer"].der
+    assert read_key_package(package) == (kind, bench.parties[kind].reference)
+
+
+@pytest.mark.parametrize("recipient", ["p256", "p384", "rsa"])
+def test_encrypted_certificates_of_the_lab_ca(bench, recipient):
+    """The recipient has no certificate yet: what comes is the certificate, for the holder of its key."""
+    party = bench.parties[recipient]
+    enveloped = cms.enveloped_data(party.der, cms.ID_DATA, cms.to_public_key(party.private.public_key()))
+    assert open_enveloped(C, enveloped, key(bench, recipient), tag=0xA0) == (oids.DATA, party.der)
