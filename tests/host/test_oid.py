@@ -17,6 +17,7 @@ from pyasn1_alt_modules import (
     rfc5652,
     rfc5753,
     rfc5958,
+    rfc6402,
     rfc8018,
     rfc8410,
     rfc9480,
@@ -79,6 +80,8 @@ KNOWN = {
     "RSA_KEY_LEN": rfc9480.id_regCtrl_rsaKeyLen,
     "UTF8_PAIRS": rfc4211.id_regInfo_utf8Pairs,
     "ON_HARDWARE_MODULE_NAME": rfc4108.id_on_hardwareModuleName,
+    "KP_CMC_CA": rfc6402.id_kp_cmcCA,
+    "KP_CMC_RA": rfc6402.id_kp_cmcRA,
     "KP_CM_KGA": rfc9480.id_kp_cmKGA,
 }
 
