@@ -205,6 +205,9 @@ def test_unknown_questions(state):
     assert set(found) == {17, 7}
     unknown = decoder.decode(found[7], asn1Spec=rfc9480.UnsupportedOIDsValue())[0]
     assert [str(oid) for oid in unknown] == ["1.2.3.4", "1.3.6.1.5.5.7.4.99"]
+    answer = exchange(state, ask().inquire((17, None)), "unknown-info")
+    assert [str(item["infoType"]) for item in answer.body][1:] == ["1.2.3.4.5.6"]
+    assert [str(item["infoType"]) for item in answer.header["generalInfo"]] == ["1.2.3.4.5.6"]
 
 
 def crl_status(issuer, this_update=None):
@@ -288,6 +291,23 @@ def test_rollover(tmp_path):
     issuing.verify_directly_issued_by(new)
     older.verify_directly_issued_by(old)
     answer.certificate.verify_directly_issued_by(older)
+
+
+@pytest.mark.parametrize("cut", [1, 2])
+def test_rollover_that_is_cut(tmp_path, cut):
+    """After root.key, or after root.pem: the folder opens with a whole chain under the new key."""
+    state = opened(tmp_path)
+    old, kept = state.authority.root.certificate, [tmp_path / "root.pem", tmp_path / "issuing.pem"][cut - 1 :]
+    before = [file.read_bytes() for file in kept]
+    state.authority.roll_over()
+    key = state.authority.root.key.public_key()
+    for file, data in zip(kept, before, strict=True):
+        file.write_bytes(data)
+    authority = open_state(tmp_path).authority
+    assert authority.root.certificate.public_key() == key
+    authority.issuing.certificate.verify_directly_issued_by(authority.root.certificate)
+    authority.update.new_with_old.verify_directly_issued_by(old)
+    assert authority.update.new_with_old.public_key() == key
 
 
 FORGED = {
@@ -423,6 +443,16 @@ def test_other_waits(state):
     assert int(answer.body[0]["certReqId"]) == 1
     answer = exchange(state, wish.poll(answer), "original-nonce")
     assert bytes(answer.header["recipNonce"]) == wish.sender_nonce
+
+
+def test_waiting_as_error(state):
+    wish = ask()
+    answer = exchange(state, wish.message(), "wait=1", "wait-as-error")
+    assert answer.outcome == "error 3"
+    assert exchange(state, wish.poll(answer, 0)).outcome == "error badRequest"
+    answer = exchange(state, wish.poll(answer, -1))
+    assert answer.outcome == "pollRep 1"
+    assert exchange(state, wish.poll(answer, -1)).outcome == "ip 0"
 
 
 def test_client_that_gives_up_while_waiting(state):

@@ -84,6 +84,8 @@ class Lab:
         self.folder = folder
         self.process = None
         self.state = None
+        self.urls = {}
+        self.servers = contextlib.ExitStack()
 
     def start(self, *words):
         """Starts the process; returns its URL."""
@@ -101,20 +103,20 @@ class Lab:
         assert self.process.wait(10) in (0, -15)
         self.process.stdout.close()
 
-    @contextlib.contextmanager
     def served(self, provoke):
         """The URL of a CA that does as the words of `provoke` say."""
         if not provoke:
-            yield self.url
-            return
+            return self.url
+        if provoke in self.urls:
+            return self.urls[provoke]
         words = shlex.split(provoke)
         options = dict(word[2:].partition("=")[::2] for word in words if word.startswith("--"))
         options = {name.replace("-", "_"): value or True for name, value in options.items()}
         responder = Responder(
             self.state, provoke=parse(word for word in words if not word.startswith("--")), **options
         )
-        with serve(responder) as url:
-            yield url
+        self.urls[provoke] = self.servers.enter_context(serve(responder))
+        return self.urls[provoke]
 
     def openssl(self, words, version=""):
         return run(command(version), *words, cwd=self.folder)
@@ -122,8 +124,7 @@ class Lab:
     def cmp(self, provoke, options, version=""):
         words = shlex.split(options.format(**SHORT))
         path = [] if "-path" in words else ["-path", "pkix/"]
-        with self.served(provoke) as url:
-            return self.openssl(["cmp", "-config", "", "-server", url, *path, *words], version)
+        return self.openssl(["cmp", "-config", "", "-server", self.served(provoke), *path, *words], version)
 
     def enrol(self, name, key, path="pkix/"):
         status, output = self.cmp(
@@ -134,15 +135,14 @@ class Lab:
 
 @contextlib.contextmanager
 def serve(responder):
+    """The URL of a server in a thread, which ends soon after the block."""
     listener = front.listen(0)
     server = front.server(responder)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
+    threading.Thread(target=server.run, kwargs={"sockets": [listener]}).start()
     try:
         yield f"http://{front.HOST}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(10)
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +168,7 @@ def lab(tmp_path_factory):
     lab.enrol("ktri", "rsa.key", ".well-known/cmp/p/transport")
     lab.enrol("kari", "signer.key", ".well-known/cmp/p/agreement")
     yield lab
+    lab.servers.close()
     lab.stop()
 
 

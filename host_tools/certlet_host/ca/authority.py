@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from .credential import (
@@ -51,6 +52,14 @@ def _another(key: PrivateKey) -> PrivateKey:
     return KEY_KINDS["rsa" if isinstance(key, rsa.RSAPrivateKey) else "ed25519"]()
 
 
+def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class RootUpdate:
     """What a rollover of the root left (RFC 9810, 4.4): the old root, and each key certified by the other."""
@@ -75,6 +84,8 @@ class Authority:
     def __post_init__(self) -> None:
         self.root = open_credential(self.folder, "root", self.ca_key, lambda key: _root(key, "certlet lab root CA"))
         self.issuing = open_credential(self.folder, "issuing", self.ca_key, lambda key: _issuing(key, self.root))
+        if not _issued_by(self.issuing.certificate, self.root.certificate):
+            self._reissue()
         self.signer = self.signer_for("p256")
 
     def signer_for(self, kind: str) -> Credential:
@@ -127,11 +138,15 @@ class Authority:
         }
         for file, certificate in links.items():
             write_certificate(self.folder / f"{file}.pem", certificate)
-        issuing = Credential(_issuing(self.issuing.key, new), self.issuing.key)
+        # A cut from here on heals when the folder is opened next.
         write_key(self.folder / "root.key", key)
         write_certificate(self.folder / "root.pem", new.certificate)
-        write_certificate(self.folder / "issuing.pem", issuing.certificate)
-        self.root, self.issuing = new, issuing
+        self.root = new
+        self._reissue()
+
+    def _reissue(self) -> None:
+        self.issuing = Credential(_issuing(self.issuing.key, self.root), self.issuing.key)
+        write_certificate(self.folder / "issuing.pem", self.issuing.certificate)
 
     # What only provocations use
 

@@ -10,6 +10,8 @@ from .cmp_schema import BODIES
 from .status import FAILURES, REJECTION, WAITING
 
 _ID_IT = "1.3.6.1.5.5.7.4"
+_NOT_READY = "the answer is not ready; poll for it"
+UNKNOWN_INFO = der.sequence(der.oid("1.2.3.4.5.6"), der.utf8("nobody knows"))
 
 
 def body(kind: str, content: bytes) -> bytes:
@@ -80,11 +82,13 @@ def poll_reply(req_id: int, check_after: int) -> bytes:
 
 
 def waiting(kind: str, req_id: int) -> bytes:
-    """What says "not yet": ip, cp or kup with status waiting, an error message for every other kind."""
-    text = "the answer is not ready; poll for it"
-    if kind in ("ip", "cp", "kup"):
-        return cert_rep(kind, [cert_response(req_id, WAITING, text=text)])
-    return error(WAITING, text=text)
+    """The body ip, cp or kup with status waiting."""
+    return cert_rep(kind, [cert_response(req_id, WAITING, text=_NOT_READY)])
+
+
+def waiting_error() -> bytes:
+    """The body error with status waiting."""
+    return error(WAITING, text=_NOT_READY)
 
 
 def challenge() -> bytes:

@@ -78,17 +78,19 @@ class Header:
     recip_nonce: bytes | None
     implicit_confirm: bool = False
     free_text: str = ""
+    unknown_info: bool = False
 
     def encode(self) -> bytes:
         octets = (self.sender_kid, 2), (self.transaction_id, 4), (self.sender_nonce, 5), (self.recip_nonce, 6)
-        implicit = der.sequence(der.sequence(der.oid(IMPLICIT_CONFIRM), der.NULL))
+        infos = [der.sequence(der.oid(IMPLICIT_CONFIRM), der.NULL)] if self.implicit_confirm else []
+        infos += [bodies.UNKNOWN_INFO] if self.unknown_info else []
         return der.sequence(
             der.integer(self.pvno), self.sender, self.recipient,
             der.explicit(0, der.time(datetime.now(UTC))),
             der.explicit(1, self.algorithm.der) if self.algorithm else b"",
             *(der.explicit(number, der.octets(value)) for value, number in octets if value is not None),
             der.explicit(7, der.sequence(der.utf8(self.free_text))) if self.free_text else b"",
-            der.explicit(8, implicit) if self.implicit_confirm else b"",
+            der.explicit(8, der.sequence(*infos)) if infos else b"",
         )
 
 
@@ -157,6 +159,7 @@ class Writer:
             recip_nonce=None if provoke.no_nonces else (os.urandom(_NONCE) if provoke.wrong_nonce else recip_nonce),
             implicit_confirm=reply.implicit_confirm,
             free_text="x" * provoke.padding,
+            unknown_info=provoke.unknown_info,
         ).encode()
 
     @staticmethod

@@ -167,7 +167,7 @@ class Responder:
             raise Refused("transactionIdInUse", "the transactionID is in use")
         transaction = Transaction(
             identifier=received.transaction_id.hex(), requester=peer.name, request_digest=b"", reply=b"", req_id=-1,
-            nonce=b"", earlier=b"", state="done", deadline=0, label="", polls=0, check_after=0,
+            nonce=b"", earlier=b"", state="done", deadline=0, label="", poll_id=-1, polls=0, check_after=0,
         )
         if received.kind in REPLY:
             transaction.req_id = request.read(received).req_id
@@ -182,9 +182,7 @@ class Responder:
         elif delay := self._delay(call):
             transaction.polls, transaction.check_after = delay
             transaction.pending, transaction.label = turn.data, call.label
-            kind = _REPLY[received.kind]
-            req_id = transaction.req_id if received.kind in REPLY else -1
-            reply = Reply(kind if received.kind in REPLY else "error", bodies.waiting(kind, req_id))
+            reply = self._wait(transaction, call)
             log.info("%s from %s: delayed, transaction %s", received.kind, call.peer.name, transaction.identifier)
         else:
             kept = received.kind in self._openers
@@ -222,12 +220,21 @@ class Responder:
             return None
         return polls, seconds if provoke.check_after is None else provoke.check_after
 
+    @staticmethod
+    def _wait(transaction: Transaction, call: Call) -> Reply:
+        """ip, cp or kup with status waiting, an error message for every other kind."""
+        kind = REPLY.get(call.received.kind)
+        if kind is None or call.provoke.wait_as_error:
+            transaction.poll_id = -1
+            return Reply("error", bodies.waiting_error())
+        transaction.poll_id = transaction.req_id
+        return Reply(kind, bodies.waiting(kind, transaction.req_id))
+
     def _poll(self, session: Session, transaction: Transaction, call: Call) -> tuple[Reply, Call]:
         """pollReq: pollRep while the answer is delayed, then the answer, with the request that it answers."""
         if transaction.pending is None:
             raise Refused("badRequest", "this transaction has no answer to poll for")
-        original = parse_message(transaction.pending)
-        due = transaction.req_id if original.kind in REPLY else -1
+        original, due = parse_message(transaction.pending), transaction.poll_id
         asked = [int(item["certReqId"]) for item in call.received.content(POLL_REQUEST)]
         if asked != [due]:
             raise Refused("badRequest", f"pollReq does not hold exactly the certReqId {due}")

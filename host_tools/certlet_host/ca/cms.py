@@ -31,7 +31,6 @@ _RSA = der.algorithm("1.2.840.113549.1.1.1", der.NULL)
 _ECDH_SHA256 = "1.3.132.1.11.1"  # dhSinglePass-stdDH-sha256kdf-scheme
 _PWRI_KEK = "1.2.840.113549.1.9.16.3.9"
 _PBKDF2, _HMAC_SHA256 = "1.2.840.113549.1.5.12", der.algorithm("1.2.840.113549.2.9", der.NULL)
-_ITERATIONS = 2048
 
 
 @dataclass(frozen=True)
@@ -84,15 +83,15 @@ def _kari(key: ec.EllipticCurvePublicKey, name: bytes, cek: bytes) -> bytes:
     return der.tlv(0xA1, der.integer(3) + originator + der.algorithm(_ECDH_SHA256, wrap) + keys)
 
 
-def to_secret(secret: bytes, *, pwri_kek: bool = False) -> Recipient:
+def to_secret(secret: bytes, iterations: int, *, pwri_kek: bool = False) -> Recipient:
     """For the holder of a shared secret: PBKDF2, and AES key wrap or the wrap of RFC 3211."""
-    return Recipient(3, lambda cek: _pwri(secret, cek, pwri_kek))
+    return Recipient(3, lambda cek: _pwri(secret, iterations, cek, pwri_kek))
 
 
-def _pwri(secret: bytes, cek: bytes, pwri_kek: bool) -> bytes:
+def _pwri(secret: bytes, iterations: int, cek: bytes, pwri_kek: bool) -> bytes:
     salt = os.urandom(16)
-    kek = hashlib.pbkdf2_hmac("sha256", secret, salt, _ITERATIONS, 32)
-    numbers = der.integer(_ITERATIONS) + der.integer(32)
+    kek = hashlib.pbkdf2_hmac("sha256", secret, salt, iterations, 32)
+    numbers = der.integer(iterations) + der.integer(32)
     derivation = der.algorithm(_PBKDF2, der.sequence(der.octets(salt), numbers, _HMAC_SHA256))
     if pwri_kek:
         iv = os.urandom(16)

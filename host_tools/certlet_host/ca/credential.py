@@ -122,7 +122,7 @@ def open_credential(
 ) -> Credential:
     """Reads NAME.key and NAME.pem, or makes them: the key first, so that a cut between the two heals itself.
 
-    `renew` makes the certificate anew when it ends within 30 days.
+    A certificate of another key is made anew; with `renew`, one that ends within 30 days too.
     """
     key_file, certificate_file = folder / f"{name}.key", folder / f"{name}.pem"
     if not key_file.exists():
@@ -131,6 +131,8 @@ def open_credential(
     if not isinstance(key, PrivateKey):
         raise ValueError(f"{key_file} is of no kind that the CA uses")
     certificate = read_certificate(certificate_file)
+    if certificate and certificate.public_key() != key.public_key():
+        certificate = None
     if certificate and renew and certificate.not_valid_after_utc < datetime.now(UTC) + timedelta(days=30):
         certificate = None
     if certificate is None:

@@ -41,7 +41,8 @@ def _package(authority: Authority, key: PrivateKey, call: Call) -> bytes:
     if provoke.keygen == "bad-signature":
         signed = signed[:-1] + bytes((signed[-1] ^ 1,))
     if peer.mac is not None:
-        recipient = cms.to_secret(peer.mac.secret, pwri_kek=provoke.pwri_kek)
+        # As many iterations as the device itself chose for its MAC, so as many as it can bear.
+        recipient = cms.to_secret(peer.mac.secret, peer.mac.parameters.iterations, pwri_kek=provoke.pwri_kek)
     elif peer.certificate is not None:
         recipient = cms.to_certificate(peer.certificate)
     else:

@@ -66,6 +66,8 @@ class General:
                 told.append(bodies.information(answer[0], answer[1](session, call, value)))
         if unknown:
             told.append(bodies.information(_UNSUPPORTED, der.sequence(*unknown)))
+        if call.provoke.unknown_info:
+            told.append(bodies.UNKNOWN_INFO)
         return Outcome(Reply("genp", bodies.general(told)))
 
     def _ca_certificates(self, *_: object) -> bytes:

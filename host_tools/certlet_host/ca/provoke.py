@@ -32,6 +32,7 @@ class Provoke:
     popdecc: bool = False
     nested: bool = False
     wait: tuple[int, int] | None = None
+    wait_as_error: bool = False
     check_after: int | None = None
     original_nonce: bool = False
     pvno: int = 0
@@ -41,6 +42,7 @@ class Provoke:
     reflect_sender_kid: bool = False
     no_sender_kid: bool = False
     reversed_dn: bool = False
+    unknown_info: bool = False
     padding: int = 0
     extra_certs: int = 0
     protection: str = ""
@@ -124,6 +126,7 @@ PROVOCATIONS: dict[str, tuple[str, Any, str]] = {
     "popdecc": ("popdecc", True, "a challenge (popdecc) instead of ip, cp or kup"),
     "nested": ("nested", True, "the reply inside a nested message"),
     "wait": ("wait", _wait, "N[:SECONDS] or forever[:SECONDS]: so many polls before the answer, at any message"),
+    "wait-as-error": ("wait_as_error", True, "an error message with status waiting instead of ip, cp or kup"),
     "check-after": ("check_after", _number(-1, 2**40), "SECONDS: checkAfter of pollRep"),
     "original-nonce": ("original_nonce", True, "after polling, recipNonce of the first request, not of the last poll"),
     "pvno": ("pvno", _number(0, 9), "N: this version number in the reply"),
@@ -135,6 +138,7 @@ PROVOCATIONS: dict[str, tuple[str, Any, str]] = {
     "reversed-dn": (
         "", {"signer": "long_named_signer", "reversed_dn": True}, "sender of a signed reply in reversed order"
     ),
+    "unknown-info": ("unknown_info", True, "an unknown InfoTypeAndValue in generalInfo, and in genp"),
     "oversized": ("padding", 70_000, "a correct reply of more than 64 KiB"),
     "long-reply": ("padding", 10_500, "a correct reply of about 11 KB"),
     "many-extra-certs": ("extra_certs", _number(1, 40), "N: so many unrelated certificates in extraCerts"),

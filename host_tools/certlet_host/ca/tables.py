@@ -67,7 +67,7 @@ class Transaction(Base):
 
     State: waiting (for certConf), confirmed, implicit, rejected, refused, unconfirmed, done (no certificate).
     `nonce` is that of our last reply and `earlier` of the one before it. `pending` is the request whose answer is
-    delayed; it comes after `polls` more polls, or, where that is negative, after approval.
+    delayed; it comes after `polls` more polls for `poll_id`, or, where `polls` is negative, after approval.
     """
 
     __tablename__ = "cmp_transaction"
@@ -83,6 +83,7 @@ class Transaction(Base):
     serial: Mapped[str | None] = mapped_column(ForeignKey("certificate.serial"))
     pending: Mapped[bytes | None]
     label: Mapped[str] = mapped_column(default="")
+    poll_id: Mapped[int] = mapped_column(default=-1)
     polls: Mapped[int] = mapped_column(default=0)
     check_after: Mapped[int] = mapped_column(default=0)
 
