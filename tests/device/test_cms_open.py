@@ -48,6 +48,8 @@ def check(selected):
             code = 0
         except Error as e:
             code = e.code
+            if code == 356:  # whatever went wrong, nothing tells of it
+                assert type(e) is CryptoError and e.args == (356, None), row["title"]
         if code == 0 and rejected_in_silence(row):
             assert data != TEXT
             continue
@@ -67,22 +69,6 @@ def test_key_agreement():
 
 def test_passwords():
     check(rows("password"))
-
-
-def test_all_failures_to_decrypt_are_one():
-    """Class, code and detail are the same whatever went wrong."""
-    failed = 0
-    for row in V["open"]:
-        secret = unhexlify(row["secret"]) if row["secret"] else None
-        try:
-            open_enveloped(C, unhexlify(row["der"]), key(row["key"]), secret, certificate(row["certificate"]))
-        except CryptoError as e:
-            if row["code"] == 356:
-                assert type(e) is CryptoError and e.args == (356, None), row["title"]
-                failed += 1
-        except Error:
-            pass
-    assert failed > 25
 
 
 class Watch:
