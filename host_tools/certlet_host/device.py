@@ -87,6 +87,12 @@ class Board:
             raise DeviceError(_last_line(failure))
         return output
 
+    def set_clock(self) -> None:
+        """Set the board's clock to the time of this computer; without a battery it starts years ago."""
+        now = time.gmtime()
+        date = (now.tm_year, now.tm_mon, now.tm_mday, now.tm_wday, now.tm_hour, now.tm_min, now.tm_sec, 0)
+        self.exec(f"import machine\nmachine.RTC().datetime({date})")
+
     def put(self, path: str, data: bytes) -> None:
         """Write `data` to the file `path` of the board."""
         with self._answering():
@@ -271,14 +277,24 @@ def open_board(spec: str, folder: Path | None = None) -> Board:
     if kind == "pico-emu" and folder is not None:
         from .emulator import PicoEmulator
 
-        return PicoEmulator(folder, image=Path(rest) if rest else None)
+        return _in_time(PicoEmulator(folder, image=Path(rest) if rest else None))
     if kind == "port" and rest:
         try:
             transport = SerialTransport(rest, timeout=1)
         except (TransportError, OSError, ValueError):
             raise NoDevice(f"{rest} cannot be opened; nothing was done; see that it is connected and free") from None
-        return Board(transport)
+        return _in_time(Board(transport))
     raise NoDevice(f"{spec} names no board; nothing was done; use sim, sim:HEAP, pico-emu or port:DEVICE")
+
+
+def _in_time(board: Board) -> Board:
+    """Set the clock of a board that has just been opened."""
+    try:
+        board.set_clock()
+    except DeviceError:
+        board.close()
+        raise
+    return board
 
 
 def call(
