@@ -222,6 +222,8 @@ def test_requests_verify_elsewhere(alg):
         ("ed25519", lambda: soft.generate("ed25519")),
         ("ed25519", lambda: soft.load(b"soft:ed25519:" + bytes(32))),
         ("ed25519", lambda: soft.verify("ed25519", bytes(32), bytes(64), b"")),
+        ("keywrap", lambda: soft.aes_wrap(bytes(16), bytes(16))),
+        ("keywrap", lambda: soft.aes_unwrap(bytes(16), bytes(24))),
         ("p384", lambda: soft.generate("p384")),
         ("p384", lambda: soft.load(b"soft:p384:" + bytes(48))),
         ("p384", lambda: soft.verify("p384", bytes(97), bytes(96), bytes(48))),

@@ -1,7 +1,7 @@
 """The software backend: integers, hashlib and cryptolib, on every board.
 
 Each function imports what it needs when it is called first, so a device that only hashes never loads the curve.
-A firmware image may leave out the modules of p384, ed25519 and rsa: what they do is Unsupported then.
+A firmware image may leave out the modules of p384, ed25519, rsa and keywrap: what they do is Unsupported then.
 """
 
 from micropython import const
@@ -67,17 +67,13 @@ def aes_cbc(key, iv, data, encrypt):
 
 
 def aes_wrap(kek, data):
-    """See `aes.wrap`."""
-    from .aes import wrap
-
-    return wrap(kek, data)
+    """See `keywrap.wrap`."""
+    return _optional("keywrap").wrap(kek, data)
 
 
 def aes_unwrap(kek, data):
-    """See `aes.unwrap`."""
-    from .aes import unwrap
-
-    return unwrap(kek, data)
+    """See `keywrap.unwrap`."""
+    return _optional("keywrap").unwrap(kek, data)
 
 
 def _optional(name):

@@ -1,19 +1,19 @@
-"""AES-CBC and the AES key wrap over the port's cryptolib."""
+"""AES-CBC over the port's cryptolib."""
 
 from micropython import const
 
 from ...errors import CryptoError
 
 _CRYPTO_LENGTH = const(208)
-_CRYPTO_WRAP = const(214)
 
-_ECB = const(1)  # cryptolib's numbers of the modes
-_CBC = const(2)
-_CHECK = b"\xa6" * 8  # the initial value of the key wrap (RFC 3394, 2.2.3.1)
+_CBC = const(2)  # cryptolib's number of the mode
 
 
-def _cipher(key, *mode):
-    # cryptolib has no 192-bit keys on most ports, and CMP and SCEP need none.
+def cipher(key, *mode):
+    """cryptolib's object for a key of 16 or 32 octets, else CryptoError.
+
+    cryptolib has no 192-bit keys on most ports, and CMP and SCEP need none.
+    """
     if len(key) not in (16, 32):
         raise CryptoError(_CRYPTO_LENGTH, len(key))
     from cryptolib import aes
@@ -25,48 +25,5 @@ def aes_cbc(key, iv, data, encrypt):
     """AES-CBC (SP 800-38A, 6.2) of whole blocks, no padding; a key of 16 or 32 octets, an IV of 16."""
     if len(iv) != 16 or len(data) % 16:
         raise CryptoError(_CRYPTO_LENGTH)
-    cipher = _cipher(key, _CBC, iv)
-    return cipher.encrypt(data) if encrypt else cipher.decrypt(data)
-
-
-def _count(block, t):
-    # XOR the number of the step into the first half of a block.
-    block[:8] = (int.from_bytes(block[:8], "big") ^ t).to_bytes(8, "big")
-
-
-def wrap(kek, data):
-    """The AES key wrap (RFC 3394, 2.2.1) of 16 or more octets, a multiple of 8: 8 octets more."""
-    n = len(data) // 8
-    if len(data) % 8 or n < 2:
-        raise CryptoError(_CRYPTO_LENGTH, len(data))
-    cipher = _cipher(kek, _ECB)
-    out = bytearray(_CHECK)
-    out.extend(data)
-    block = bytearray(_CHECK + bytes(8))
-    for t in range(6 * n):
-        at = 8 * (t % n + 1)
-        block[8:] = out[at : at + 8]
-        cipher.encrypt(block, block)
-        _count(block, t + 1)
-        out[at : at + 8] = block[8:]
-    out[:8] = block[:8]
-    return bytes(out)
-
-
-def unwrap(kek, data):
-    """The reverse of `wrap` (2.2.2): CryptoError when the key is not this one, or the data was changed."""
-    n = len(data) // 8 - 1
-    if len(data) % 8 or n < 2:
-        raise CryptoError(_CRYPTO_LENGTH, len(data))
-    cipher = _cipher(kek, _ECB)
-    out = bytearray(data)
-    block = bytearray(out[:16])
-    for t in range(6 * n - 1, -1, -1):
-        at = 8 * (t % n + 1)
-        block[8:] = out[at : at + 8]
-        _count(block, t + 1)
-        cipher.decrypt(block, block)
-        out[at : at + 8] = block[8:]
-    if block[:8] != _CHECK:
-        raise CryptoError(_CRYPTO_WRAP)
-    return bytes(out[8:])
+    state = cipher(key, _CBC, iv)
+    return state.encrypt(data) if encrypt else state.decrypt(data)

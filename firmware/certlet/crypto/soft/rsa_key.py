@@ -27,11 +27,6 @@ _BLINDING = const(8)  # octets of the random multiples that exponents grow by
 _RENEWAL = const(32)  # private operations before r is drawn anew; in between it is squared
 
 
-def _below(n, size):
-    # A random number in 1..n-1, uniform but for one part in 2^64.
-    return rsa.number(random(size + 8)) % (n - 1) + 1
-
-
 class Key:
     """An RSA key pair in software; alg is "rsa" whatever its size."""
 
@@ -61,10 +56,11 @@ class Key:
             raise CryptoError(_CRYPTO_WIPED)
         return p, q, e
 
-    def _blinding(self, n, e, size):
-        # (r^e, 1 / r): both squared, they blind the next operation too.
+    def _blinding(self, n, e):
+        # (r^e, 1 / r): both squared, they blind the next operation too. A short r is as hard to guess as any, and
+        # Euclid has a tenth of the steps.
         if not self._uses % _RENEWAL:
-            r = _below(n, size)
+            r = rsa.number(random(16)) | 1
             self._blind = powmod(r, e, n)
             self._unblind = invert(r, n)
         else:
@@ -76,7 +72,7 @@ class Key:
     def _coefficient(self, p, q):
         # 1 / q modulo p: q hides behind a random factor from the steps of Euclid.
         if not self._inverse:
-            mask = _below(p, len(self._public) // 2)
+            mask = rsa.number(random(len(self._public) // 2)) % p
             self._inverse = mask * invert(mask * q % p, p) % p
         return self._inverse
 
@@ -90,7 +86,7 @@ class Key:
         """m^d modulo n for 0 <= m < n (RSADP and RSASP1, 5.1.2 and 5.2.1), checked; CryptoError if the check fails."""
         p, q, e = self._primes()
         n = p * q
-        blind, unblind = self._blinding(n, e, len(self._public) - 4)
+        blind, unblind = self._blinding(n, e)
         c = m * blind % n
         a = self._half(c, e, p)
         b = self._half(c, e, q)
