@@ -34,7 +34,8 @@ class Operation:
         """Return what posts for the board, if it is to have no network of its own."""
         if self.settings.get("transport") != "serial":
             return None
-        return Relay(self.url, anchors=self.settings.get("tls_trusted", ()))
+        timeout = self.settings.get("timeout", Relay.timeout)
+        return Relay(self.url, anchors=self.settings.get("tls_trusted", ()), timeout=timeout)
 
 
 def run_cmp(board: device.Board, operation: Operation, out: Path, on_event: Events, timeout: float = 120) -> dict:
@@ -61,7 +62,7 @@ def run_cmp(board: device.Board, operation: Operation, out: Path, on_event: Even
         if answer["ok"]:
             results.write(out, answer)
     except (KeyError, ValueError, TypeError, AttributeError):
-        raise device.DeviceError("the board's answer makes no sense; install the certlet of this version on it") from None
+        raise device.DeviceError("the board's answer makes no sense; install this version of certlet on it") from None
     return answer
 
 
