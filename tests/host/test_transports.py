@@ -4,6 +4,8 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -18,6 +20,7 @@ from certlet_host.credentials import Secret
 from certlet_host.operation import Operation, run_cmp
 from host.test_coap import network
 
+ROOT = device.FIRMWARE.parent
 SECRET = b"canary-5f0a1c3e9b7d4862"
 
 
@@ -188,3 +191,56 @@ def test_a_power_cut_while_the_board_waits(ca, tmp_path):
         answer, _ = enrol(tmp_path, operation(ca.http, "file", "cut", "resume"))
     assert answer["ok"], answer
     assert subject(tmp_path) == "CN=cut"
+
+
+# The commands
+
+
+def certlet(folder, *words):
+    """Exit status, standard output, standard error."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "host_tools")}
+    done = subprocess.run(
+        [sys.executable, "-m", "certlet_host", *words], cwd=folder, env=environment, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_post_command(ca, tmp_path):
+    assert enrol(tmp_path, operation(ca.http, "file", "posted"))[0]["code"] == 681
+    request = tmp_path / "flash" / "identity-messages" / "01-req.der"
+    assert certlet(tmp_path, "cmp", "post", request, "--server", ca.http, "--out", "reply.der")[::2] == (0, "")
+    assert (tmp_path / "reply.der").stat().st_size > 1000
+    (tmp_path / "empty").touch()
+    rows = (
+        (request, ca.http.replace("/.well-known", "/x"), 1),
+        (request, "ftp://127.0.0.1/", 2),
+        (request, "http://127.0.0.1:1/", 1),
+        ("empty", ca.http, 2),
+        ("none", ca.http, 1),
+    )
+    for file, server, expected in rows:
+        status, output, line = certlet(tmp_path, "cmp", "post", file, "--server", server, "--out", "other.der")
+        assert (status, output) == (expected, ""), line
+        assert "Traceback" not in line and not (tmp_path / "other.der").exists()
+
+
+def test_ca_with_a_coap_port(ca, tmp_path):
+    status, _, line = certlet(tmp_path, "ca", "run", "--state", "ca", "--port", "0", "--coap-port", str(ca.coap_port))
+    assert status == 1 and "in use" in line and line.count("\n") == 1
+    words = ["ca", "run", "--state", "ca", "--port", "0", "--coap-port", "0", "--ready-file", tmp_path / "ready"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "certlet_host", *words], cwd=tmp_path, stderr=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT / "host_tools")},
+    )  # fmt: skip
+    with process:
+        first, second = process.stdout.readline(), process.stdout.readline()
+        end = time.monotonic() + 10
+        while not (tmp_path / "ready").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        urls = (tmp_path / "ready").read_text().splitlines()
+        answer, _ = enrol(tmp_path, operation(urls[1] + "/.well-known/cmp", "coap", "x"))
+        process.terminate()
+    assert 400 < answer["code"] < 450 and answer["round_trips"] > 0  # that CA does not know the device
+    assert [line.split()[2] for line in (first, second)] == urls
+    assert urls[0].startswith("http://127.0.0.1:") and urls[1].startswith("coap://127.0.0.1:")
