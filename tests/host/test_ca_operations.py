@@ -153,6 +153,8 @@ def test_hold_and_release(state):
 def test_who_may_revoke(state):
     key, mine = identity(state)
     other_key, others = identity(state, reference=b"dev2")
+    update = signed_by(key, mine, kind="kur", implicit=True)
+    updated_key, updated = update.key, exchange(state, update.message()).certificate
     ra_key = p256()
     ra_name = x509.Name.from_rfc4514_string("CN=RA")
     now = datetime.now(UTC)
@@ -167,11 +169,15 @@ def test_who_may_revoke(state):
         ("rp badCertId", signed_by(key, mine), {"serial": -5}),
         ("rp badCertId", signed_by(key, mine), {"issuer": ra_name}),
         ("rp badRequest", signed_by(key, mine), {"reason": 7}),
+        ("rp notAuthorized", signed_by(updated_key, updated), {}),
         ("rp 0", ask(), {"reason": 6}),
         ("rp 0", signed_by(ra_key, ra), {}),
     )
     for outcome, wish, fields in rows:
         assert exchange(state, wish.revoke(mine, **fields)).outcome == outcome, fields
+    # The secret of the first enrolment also owns what came of it by kur.
+    assert exchange(state, ask(reference=b"dev2").revoke(updated)).outcome == "rp notAuthorized"
+    assert exchange(state, ask().revoke(updated)).outcome == "rp 0"
 
 
 # genm
@@ -287,6 +293,7 @@ def test_rollover(tmp_path):
     # Whoever holds the old root or the new one finds a chain to it; certificates from before still serve.
     answer = exchange(state, signed_by(key, mine, kind="kur").message())
     assert answer.outcome == "kup 0"
+    assert exchange(state, ask().message()).extra_certs == answer.extra_certs[1:]
     _, issuing, older = answer.extra_certs
     issuing.verify_directly_issued_by(new)
     older.verify_directly_issued_by(old)

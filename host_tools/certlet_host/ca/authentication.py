@@ -62,8 +62,7 @@ class Authenticator:
             key = signer.public_key()
         except ValueError:
             raise Refused("signerNotTrusted", "the key of the signer's certificate cannot be read") from None
-        authority = self._state.authority
-        own = [authority.issuing.certificate, *([authority.older_issuing] if authority.older_issuing else [])]
+        own = self._state.authority.issuing_certificates()
         chain.require_trusted(signer, [*certificates[1:], *own], self._state.anchors())
         if not signature_is_valid(key, received.algorithm, received.protection, received.protected_part):
             raise Refused("badMessageCheck", "the signature does not verify with the first of the extraCerts")

@@ -120,10 +120,10 @@ class Authority:
         found = [read_certificate(self.folder / f"{name}.pem") for name in names]
         return RootUpdate(*found) if all(found) else None
 
-    @property
-    def older_issuing(self) -> x509.Certificate | None:
-        """The issuing CA as the root before the last rollover certified it."""
-        return read_certificate(self.folder / "issuing-old.pem")
+    def issuing_certificates(self) -> list[x509.Certificate]:
+        """The issuing CA as the root certified it, and, after a rollover, as the root before it did."""
+        older = read_certificate(self.folder / "issuing-old.pem")
+        return [self.issuing.certificate, *([older] if older else [])]
 
     def roll_over(self) -> None:
         """Makes a new root of the same name, certifies the issuing CA under it, and keeps what links old and new."""

@@ -172,9 +172,7 @@ class Writer:
         """extraCerts of a signed message: the signer first, then what leads to the root, old or new."""
         chain = [signer.der]
         if signer is not self._ca.root:
-            chain.append(self._ca.issuing.der)
-            if self._ca.older_issuing:
-                chain.append(to_der(self._ca.older_issuing))
+            chain += map(to_der, self._ca.issuing_certificates())
         if self._send_root and signer is not self._ca.root:
             chain.append(self._ca.root.der)
         return chain + [other for other in others if other not in chain]

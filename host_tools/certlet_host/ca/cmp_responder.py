@@ -25,6 +25,7 @@ from .cmp_codec import Message, parse_message
 from .cmp_reply import Call, Peer, Reply, Writer
 from .cmp_schema import POLL_REQUEST
 from .enrolment import REPLY, Enrolment, Outcome
+from .faults import StoreError
 from .general import General
 from .provoke import NOTHING, Provoke
 from .revocation import Revocation
@@ -107,6 +108,9 @@ class Responder:
         except Refused as fault:
             log.info("%s: refused, %s", turn.received.kind if turn.received else "not a PKIMessage", fault)
             reply = self._error(turn, bodies.refusal(fault.fail_info, fault.text))
+        except StoreError as fault:
+            log.error("%s", fault)
+            reply = self._error(turn, bodies.refusal("systemFailure", "the CA failed; its log names the fault"))
         except Exception as fault:
             # The type alone: the text of an unforeseen exception may hold anything.
             log.error("internal fault: %s", type(fault).__name__)

@@ -21,7 +21,7 @@ from . import delivery, request
 from .cmp_codec import decode, encode, general_name
 from .cmp_reply import Call, Peer, Reply
 from .cmp_schema import CERT_CONFIRM
-from .credential import Credential
+from .credential import Credential, to_der
 from .issuing import Issued, issue
 from .names import same_name
 from .profiles import Profile
@@ -115,7 +115,8 @@ class Enrolment:
             replaces=old.serial if old else None, details=_details(wish, original.profile or call.label),
         )
         log.info("%s from %s: certificate %s", original.kind, peer.name, row.serial)
-        return Reply(kind, body, implicit, (issuer.der,), pvno), row
+        above = self._ca.issuing_certificates() if issuer is self._ca.issuing else [issuer.certificate]
+        return Reply(kind, body, implicit, tuple(map(to_der, above)), pvno), row
 
     def _body(self, kind: str, wish: request.Request, issued: Issued, key_pair: bytes, call: Call) -> bytes:
         provoke = call.provoke

@@ -71,8 +71,7 @@ class General:
         return Outcome(Reply("genp", bodies.general(told)))
 
     def _ca_certificates(self, *_: object) -> bytes:
-        older = self._ca.older_issuing
-        return der.sequence(self._ca.issuing.der, *([to_der(older)] if older else []), self._ca.root.der)
+        return der.sequence(*map(to_der, self._ca.issuing_certificates()), self._ca.root.der)
 
     def _template(self, _: Session, call: Call, _value: bytes) -> bytes | None:
         return self._state.profiles.find(call.original.profile, call.label).template()
