@@ -10,9 +10,9 @@ record `pending`: key reference and `cmp.resume.dump`. The certificate becomes
 from micropython import const
 
 from . import profile
-from .cmp import client, msg
+from .cmp import client, msg, status
 from .der import Writer
-from .errors import Error, StoreError, TransportError
+from .errors import Error, ProtocolError, StoreError, TransportError
 from .store import pack, unpack
 
 _STORE_FIELDS = const(706)
@@ -126,7 +126,12 @@ def drive(run, transport, now, wait=None, save=None, on_event=None):
             raise run.failure or e
         run.unanswered = None
         on_event("received", msg.peek_body(reply), reply)
-        run.receive(reply, now())
+        try:
+            run.receive(reply, now())
+        except ProtocolError:
+            if run.authentic:
+                _give_up(run, transport, now, on_event)
+            raise
         if save and run.state in (client.CONFIRM, client.POLL) and not run.failure:
             save()
     return True
@@ -149,6 +154,17 @@ def _exchange(run, transport, message, now, wait, save, on_event):
             late = run.deadline is not None and now() > run.deadline
             if late or not (wait and wait(_FILE_SECONDS)):
                 raise
+
+
+def _give_up(run, transport, now, on_event):
+    """Tell the CA that its reply is of no use to us; what it says to that changes nothing (RFC 9810 5.3.21)."""
+    try:
+        error = run.give_up(now(), status.BAD_DATA_FORMAT, "reply not understood")
+        on_event("sent", msg.ERROR, error)
+        reply = transport.exchange(error)
+        on_event("received", msg.peek_body(reply), reply)
+    except Error:
+        pass
 
 
 def enrol(run, transport, store, now, wait=None, on_event=None):

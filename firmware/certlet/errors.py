@@ -91,7 +91,7 @@ that a peer sent.
   425  CMP_DUMP           a dumped transaction is damaged, or of another version
   426  CMP_ROOT_UPDATE    the new root certificate is not vouched for by the pinned one
   427  CMP_INFO           an InfoTypeAndValue cannot be read
-  428  CMP_CENTRAL_KEY    the key that the CA made is not the one in the certificate, or came from no key authority
+  428  CMP_CENTRAL_KEY    the key that the CA made is signed by no key generation authority
   429  CMP_AUTHORITY      the signer is neither a CA nor an RA, nor named by the configuration
 
   901  FACTORY_VERB       the host asked for a verb that this firmware does not have

@@ -187,7 +187,7 @@ _TABLE = (
     (427, "CMP_INFO", "An InfoTypeAndValue of the CMP reply cannot be read", _REPLY, _LOOK_AT_PEER),
     (429, "CMP_AUTHORITY", "The CMP reply is signed by a certificate of the right PKI that is neither CA nor RA",
      _UNTRUSTED, "Give the CA's signer the purpose id-kp-cmcRA, or name it by --expect-sender or --srvcert."),
-    (428, "CMP_CENTRAL_KEY", "The key that the CA made is not the one in the certificate, or came from no key authority",
+    (428, "CMP_CENTRAL_KEY", "The key that the CA made is signed by no key generation authority",
      _UNTRUSTED, "Check that the signer of the key is a key generation authority (EKU id-kp-cmKGA)."),
 
     (601, "URL_FORM", "The URL is not scheme://host[:port][/path] of a fitting scheme, or holds more than that",

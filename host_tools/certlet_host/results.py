@@ -111,7 +111,7 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 
 def write_together(folder: Path, files: list[tuple[str, bytes, int]]) -> None:
-    """Write files that belong together: all are on the disk before the first takes its name; OSError changes nothing."""
+    """Write files that belong together: all are on the disk before the first takes its name; OSError: none did."""
     for name, _, _ in files:
         if (folder / name).is_dir():
             raise IsADirectoryError(errno.EISDIR, "is a folder; nothing was written", str(folder / name))

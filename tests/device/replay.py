@@ -48,15 +48,17 @@ def _request(case, c):
         return Revocation(old.issuer, old.serial, 4)
     if op == "genm":
         return GeneralRequest([(oid.info_type(general.CA_CERTS), None)])
-    key = c.load(unhexlify(case["key"]))
+    key = case["key"] and c.load(unhexlify(case["key"]))
     if op == "p10cr":
         w = Writer()
         write_request(w, c, key, (("CN", "dev1"),), (("dns", "dev1.example"),))
         return Pkcs10Request(w.bytes(), key, implicit_confirm=case["implicit"])
     body = {"ir": msg.IR, "cr": msg.CR, "kur": msg.KUR}[op]
     san = (("dns", "dev1.example"),)
+    old = old if op == "kur" else None
+    implicit = case["implicit"]
     return CertificateRequest(
-        body, key, (("CN", "dev1"),), san, days=30, old=old if op == "kur" else None, implicit_confirm=case["implicit"]
+        body, key, (("CN", "dev1"),), san, days=30, old=old, popo=case["popo"], implicit_confirm=implicit
     )
 
 

@@ -68,6 +68,7 @@ class Transaction:
       status, text           PKIStatus and the CA's words
       infos                  of a genp: pairs (whole OID, DER of the value or None)
       implicit               was the certificate confirmed without certConf?
+    After an error, `authentic` tells whether the last reply came from the CA all the same.
     While the state is POLL, `not_before` is when send() has something again.
     """
 
@@ -102,7 +103,7 @@ class Transaction:
         self.chain = self.anchors = self.infos = ()
         self.status = self.fail_info = 0
         self.text = ""
-        self.implicit = self.by_mac = False
+        self.implicit = self.by_mac = self.authentic = False
 
     # sending
 
@@ -193,6 +194,7 @@ class Transaction:
         """
         if self.state not in (SENT, CONFIRMING, POLLING):
             raise ConfigError(_CMP_STATE, self.state)
+        self.authentic = False
         try:
             message = msg.Message(data)
             self._authenticate(message, now)
@@ -224,6 +226,7 @@ class Transaction:
             raise ProtocolError(_CMP_NONCE, len(message.sender_nonce))
         self.header.recip_nonce = None if message.sender_nonce is None else bytes(message.sender_nonce)
         self.by_mac = kind == "mac"
+        self.authentic = True
 
     def _read_unprotected(self, message):
         """Raise Rejected CMP_READ_ERROR with the words of a negative reply that nobody vouches for."""

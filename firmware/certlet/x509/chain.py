@@ -52,8 +52,9 @@ def check_chain(crypto, leaf, candidates, anchors, now, budget=None):
     """The chain from `leaf` to one of `anchors`, as a list of Certificates that begins with the leaf.
 
     `candidates` are certificates that a peer sent: hints, believed only when they chain to an anchor.
-    `now` in seconds since 1970; `budget` bounds the work, one of its own without. Raises Untrusted (what failed last on the way up, CHAIN_NO_ANCHOR when no issuer
-    was found at all), Unsupported, or CryptoError for an issuer whose public key is none.
+    `now` in seconds since 1970; `budget` bounds the work, one of its own without. Raises Untrusted (what failed last
+    on the way up, CHAIN_NO_ANCHOR when no issuer was found at all), Unsupported, or CryptoError for an issuer whose
+    public key is none.
     """
     _check_certificate(leaf, now)
     search = _Search(crypto, candidates, anchors, now, budget or Budget())

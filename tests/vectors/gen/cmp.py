@@ -86,6 +86,40 @@ ROWS = [
     ("MAC, checkAfter of a year", "wait=1:1;check-after=31536000", "", 0, 6),
 ]
 
+# the same for what rests on kinds of keys: of the CA (ca-), of its signer (signer-), of the device: to be certified (key-), to sign with (by-)
+KEYS = [
+    ("MAC, RSA CA", "", "ca-rsa", 0, 2),
+    ("MAC, P-384 CA", "", "ca-p384", 0, 2),
+    ("MAC, Ed25519 CA", "", "ca-ed25519", 0, 2),
+    ("signature, RSA CA", "", "sign ca-rsa signer-rsa", 0, 2),
+    ("signature, P-384 CA", "", "sign ca-p384 signer-p384", 0, 2),
+    ("signature, Ed25519 CA", "", "sign ca-ed25519 signer-ed25519", 0, 2),
+    ("signature, reply signed by RSA-PSS", "", "sign signer-rsa-pss", 0, 2),
+    ("signature, reply signed by Ed25519", "", "sign signer-ed25519", 0, 2),
+    ("signature, Ed25519 root signs replies and has no digitalSignature", "signed-by-root", "sign ca-ed25519", 411, 1),
+    ("signature, Ed25519 root signs replies, allowed", "signed-by-root", "sign ca-ed25519 lax", 0, 2),
+    ("MAC, RSA key", "", "key-rsa", 0, 2),
+    ("MAC, P-384 key", "", "key-p384", 0, 2),
+    ("MAC, Ed25519 key", "", "key-ed25519", 0, 2),
+    ("p10cr, RSA key", "", "p10cr key-rsa", 0, 2),
+    ("MAC, raVerified by a device", "", "popo-raVerified", 415, 1),
+    ("MAC, encrypted certificate for an EC key", "", "popo-keyAgreement", 0, 2),
+    ("MAC, encrypted certificate for an RSA key", "", "popo-keyEncipherment key-rsa", 0, 2),
+    ("signature, encrypted certificate for an EC key", "", "sign popo-keyAgreement", 0, 2),
+    ("MAC, the CA makes the key", "", "central", 0, 2),
+    ("MAC, the CA makes the key, wrapped as of RFC 3211", "pwri-kek", "central", 0, 2),
+    ("signature, the CA makes the key", "", "sign central", 0, 2),
+    ("MAC, the CA makes a key and certifies another", "keygen=other-key", "central", 414, 2),
+    ("MAC, the CA's key is signed by no key authority", "keygen=other-signer", "central", 428, 2),
+    ("MAC, the CA's key is signed wrongly", "keygen=bad-signature", "central", 362, 2),
+    ("signature, the CA's key is signed wrongly", "keygen=bad-signature", "sign central", 362, 2),
+    ("signature by an RSA key", "", "sign by-rsa", 0, 2),
+    ("signature by a P-384 key", "", "sign by-p384", 0, 2),
+    ("signature by an Ed25519 key", "", "sign by-ed25519", 0, 2),
+    ("signature by an RSA key, the CA makes the key", "", "sign by-rsa central", 0, 2),
+    ("signature by an RSA key, kur", "", "sign by-rsa kur key-rsa", 0, 2),
+]
+
 OPERATIONS = ("ir", "cr", "kur", "p10cr", "rr", "genm")
 BY_SIGNATURE = {407: 408}
 WITH_CERTIFICATE = ("ir", "cr", "kur", "p10cr")
@@ -136,6 +170,11 @@ class Lab:
         self.state.store.add_secret("dev1", SECRET, reusable=True)
         self.roots = {"": root(self.state), "pin-other": root(open_state(folder / "other"))}
         self.count = 0
+        self.folder = folder
+        self.states = {"p256": self.state}
+        self.keys = {"rsa": crypto.select().generate("rsa2048")}
+        for kind in ("p384", "ed25519"):
+            self.keys[kind] = crypto.select().generate(kind)
         self.key = crypto.select().generate("p256")
         self.signer = crypto.select().generate("p256")
         # the CA counts whole seconds; what it issues from now on is valid at this moment
@@ -145,12 +184,18 @@ class Lab:
 
     def case(self, title: str, options: str) -> dict:
         words = options.split()
+        state = self.of_kind(word(words, "ca-", "p256"))
         op = next((word for word in words if word in OPERATIONS), "ir")
-        pins = [] if "unpinned" in words else [self.roots["pin-other" if "pin-other" in words else ""].hex()]
+        pins = [root(state).hex()]
+        if "unpinned" in words or "pin-other" in words:
+            pins = [self.roots["pin-other"].hex()] * ("pin-other" in words)
         case = {
             "title": title,
             "now": self.now,
-            "key": self.key.ref.hex(),
+            "key": None if "central" in words else self.keys.get(word(words, "key-", ""), self.key).ref.hex(),
+            "popo": word(words, "popo-", "signature"),
+            "state": word(words, "ca-", "p256"),
+            "signer_kind": word(words, "signer-", "p256"),
             "op": op,
             "implicit": "implicit" in words,
             "pbmac1": "pbmac1" in words,
@@ -161,22 +206,35 @@ class Lab:
             "anchors": pins,
             "secret": ("wrong" if "wrong-secret" in words else SECRET.decode()),
         }
-        certificate = self.disposable() if op == "rr" else getattr(self, "certificate", b"")
+        signer = self.keys.get(word(words, "by-", ""), self.signer)
+        fresh = op == "rr" or ("sign" in words and (state is not self.state or signer is not self.signer))
+        certificate = self.disposable(options) if fresh else getattr(self, "certificate", b"")
         if op in ("kur", "rr"):
             case["old"] = certificate.hex()
         if "sign" in words:
-            case["signer"] = {"key": self.signer.ref.hex(), "certificate": certificate.hex()}
+            case["signer"] = {"key": signer.ref.hex(), "certificate": certificate.hex()}
         return case
 
-    def disposable(self) -> bytes:
-        """A certificate to be revoked; it belongs to the reference dev1."""
+    def of_kind(self, kind: str) -> State:
+        """The state of a lab CA with keys of this kind, which knows the same secret."""
+        if kind not in self.states:
+            self.states[kind] = open_state(self.folder / kind, ca_key=kind)
+            self.states[kind].store.add_secret("dev1", SECRET, reusable=True)
+        return self.states[kind]
+
+    def disposable(self, options: str) -> bytes:
+        """A certificate of the signing key that no other case uses, of the CA of the options."""
         self.count += 1
-        case = {**self.case(f"disposable {self.count}", ""), "key": self.signer.ref.hex()}
+        words = options.split()
+        kind = " ".join(w for w in words if w.startswith("ca-"))
+        key = self.keys.get(word(words, "by-", ""), self.signer)
+        case = {**self.case(f"disposable {self.count}", kind), "key": key.ref.hex()}
         return self.play(case, "")[0].certificate
 
     def play(self, case: dict, provoked: str) -> tuple:
         """Run the device's engine against the lab CA; returns (transaction, requests, replies)."""
-        responder = Responder(self.state, provoke=parse(split(provoked)))
+        state = self.of_kind(case["state"])
+        responder = Responder(state, provoke=parse(split(provoked)), signer=case["signer_kind"])
         requests, replies = [], []
 
         def exchange(request):
@@ -186,6 +244,11 @@ class Lab:
 
         transaction, _ = self.replay.run(case, exchange)
         return transaction, requests, replies
+
+
+def word(words: list[str], prefix: str, default: str) -> str:
+    """What follows `prefix` in the first word that begins with it."""
+    return next((word.removeprefix(prefix) for word in words if word.startswith(prefix)), default)
 
 
 def split(provoked: str) -> list[str]:
@@ -201,11 +264,12 @@ def generate(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         lab = Lab(Path(temporary))
         cases = []
-        for title, provoked, options, code, sent in [*ROWS, *matrix()]:
+        for title, provoked, options, code, sent in [*ROWS, *KEYS, *matrix()]:
             case = lab.case(title, options)
             _, requests, replies = lab.play(case, provoked)
             case["requests"] = [r.hex() for r in requests]
             case["replies"] = [r.hex() for r in replies]
             cases.append({**case, "code": code, "sent": sent})
-        lab.state.store.close()
+        for state in lab.states.values():
+            state.store.close()
     (folder / "cmp.jsonl").write_text("".join(json.dumps(case) + "\n" for case in cases))
