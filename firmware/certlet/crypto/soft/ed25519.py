@@ -158,7 +158,10 @@ class Key:
         return self._public
 
     def sign(self, message, hash=None):
-        """A signature over the message itself, 64 octets (5.1.6); R is checked to be on the curve."""
+        """A signature over the message itself, 64 octets (5.1.6).
+
+        R is checked to be on the curve; a fault within one of the hashes would not be noticed.
+        """
         public = self.public()
         a, prefix = self._expand()
         r = _reduced(prefix, message)
