@@ -88,10 +88,12 @@ class Board:
         return output
 
     def set_clock(self) -> None:
-        """Set the board's clock to the time of this computer; without a battery it starts years ago."""
+        """Set the board's clock, if it has one, to this computer's; without a battery it starts years ago."""
         now = time.gmtime()
         date = (now.tm_year, now.tm_mon, now.tm_mday, now.tm_wday, now.tm_hour, now.tm_min, now.tm_sec, 0)
-        self.exec(f"import machine\nmachine.RTC().datetime({date})")
+        self.exec(
+            f"try:\n import machine\n machine.RTC().datetime({date})\nexcept (ImportError, AttributeError):\n pass"
+        )
 
     def put(self, path: str, data: bytes) -> None:
         """Write `data` to the file `path` of the board."""
