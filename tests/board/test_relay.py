@@ -1,7 +1,6 @@
 """A Pico has no network: it reaches the lab CA through the console, over USB, and stays open to Ctrl-C meanwhile."""
 
 import contextlib
-import time
 
 import pytest
 
@@ -36,9 +35,7 @@ def test_an_exchange_can_be_interrupted(shared):
 
 
 def test_enrolment(board, tmp_path):
-    now = time.gmtime()
-    clock = (now.tm_year, now.tm_mon, now.tm_mday, 0, now.tm_hour, now.tm_min, now.tm_sec, 0)
-    board.exec(f"import machine; machine.RTC().datetime({clock})")
+    board.set_clock()
     with contextlib.ExitStack() as stack:
         ca = Ca(tmp_path / "ca", stack)
         answer = run_cmp(board, operation(ca.http, "serial", "pico"), tmp_path, lambda event: None, 300)
