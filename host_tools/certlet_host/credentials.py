@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-P256_PREFIX = b"soft:p256:"  # of the key reference that the device's software backend loads
+# the curves that the device knows, and the octets of a scalar
+_CURVES = {"secp256r1": ("p256", 32), "secp384r1": ("p384", 48)}
+_RSA_BITS = range(2048, 4097, 16)
+
+PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
 
 class InputError(Exception):
@@ -72,22 +76,41 @@ def read_anchors(path: Path | None) -> list[str]:
     return [c.public_bytes(Encoding.PEM).decode() for c in read_certificates(path)] if path else []
 
 
-def read_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """Read an unencrypted P-256 key in PEM."""
+def read_key(path: Path) -> PrivateKey:
+    """Read an unencrypted key in PEM, of a kind that the device can use."""
     try:
         key = load_pem_private_key(read_file(path, "key file"), password=None)
     except TypeError:
         raise InputError(f"key file {path} is encrypted; a board needs it in the clear") from None
     except ValueError:
         raise InputError(f"{path} holds no readable PEM key") from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise InputError(f"key file {path} is not a P-256 key")
+    try:
+        key_reference(key)
+    except ValueError:
+        raise InputError(
+            f"key file {path} is of a kind that boards do not use; take P-256, P-384, Ed25519 or RSA (2048 to 4096 bits)"
+        ) from None
     return key
 
 
-def key_reference(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """Return the reference by which the device's software backend loads the key."""
-    return P256_PREFIX + key.private_numbers().private_value.to_bytes(32, "big")
+def key_reference(key: PrivateKey) -> bytes:
+    """Return the reference by which the device's software backend loads the key; ValueError for a kind it has not."""
+    match key:
+        case ec.EllipticCurvePrivateKey() if key.curve.name in _CURVES:
+            kind, size = _CURVES[key.curve.name]
+            secret = key.private_numbers().private_value.to_bytes(size, "big")
+        case ed25519.Ed25519PrivateKey():
+            kind, secret = "ed25519", key.private_bytes_raw()
+        case rsa.RSAPrivateKey() if key.key_size in _RSA_BITS:
+            known = key.private_numbers()
+            sizes = (known.public_numbers.e, 4), (known.p, key.key_size // 16), (known.q, key.key_size // 16)
+            try:
+                kind, secret = "rsa", b"".join(number.to_bytes(size, "big") for number, size in sizes)
+            except OverflowError:
+                raise ValueError("an exponent beyond 32 bits, or primes of different lengths") from None
+        case _:
+            raise ValueError("unknown kind of key")
+    return f"soft:{kind}:".encode() + secret
 
 
 def read_signature(cert: Path, key: Path) -> Signature:
