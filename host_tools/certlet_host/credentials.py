@@ -88,7 +88,7 @@ def read_key(path: Path) -> PrivateKey:
         key_reference(key)
     except ValueError:
         raise InputError(
-            f"key file {path} is of a kind that boards do not use; take P-256, P-384, Ed25519 or RSA (2048 to 4096 bits)"
+            f"key file {path} is of a kind that boards do not use: take P-256, P-384, Ed25519, RSA of 2048 to 4096 bits"
         ) from None
     return key
 
@@ -229,10 +229,13 @@ def serial_octets(text: str) -> bytes:
     return number.to_bytes(number.bit_length() // 8 + 1, "big")
 
 
-def crl_status_list(trusted: Path) -> bytes:
-    """The value of crlStatusList that asks for the CRL of the first certificate in a PEM file, RFC 9810 5.3.19.17."""
-    issuer = read_certificates(trusted)[0].subject.public_bytes()
-    return _tlv(0x30, _tlv(0x30, _tlv(0xA1, _tlv(0xA4, issuer))))
+def crl_status_list(certificate: Path) -> bytes:
+    """The value of crlStatusList that asks for the CRL of the issuer of a certificate, RFC 9810 5.3.19.17.
+
+    CRLStatus ::= SEQUENCE { source CHOICE { dpn [0], issuer [1] GeneralNames }, thisUpdate OPTIONAL }, tags explicit
+    """
+    issuer = read_certificates(certificate)[0].issuer.public_bytes()
+    return _tlv(0x30, _tlv(0x30, _tlv(0xA1, _tlv(0x30, _tlv(0xA4, issuer)))))
 
 
 def _tlv(tag: int, content: bytes) -> bytes:
