@@ -284,6 +284,25 @@ def test_kill_between_ip_and_certconf(lab):
     assert status_of(lab, "killed") == "confirmed"
 
 
+def test_approval_by_hand(lab, tmp_path):
+    """A CA process of other keys, which issues when the operator says so, while openssl polls."""
+    other = Lab(tmp_path)
+    url = other.start("--ca-key", "p384", "--signer", "rsa", "--manual", "--provoke", "check-after=1")
+    try:
+        must(*CERTLET, "secret", "--state", "state", "--ref", "dev1", "--from", lab.folder / "secret", cwd=tmp_path)
+        words = f"openssl cmp -config '' -path pkix/ -server {url} -cmd ir {SHORT['mac']} {SHORT['new']} -certout hand.crt"
+        with subprocess.Popen(shlex.split(words), cwd=lab.folder, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as client:
+            for _ in range(50):
+                if run(*CERTLET, "approve", "--state", "state", "dev1", cwd=tmp_path)[0] == 0:
+                    break
+            assert client.wait(30) == 0
+        text = must("openssl", "x509", "-in", "hand.crt", "-noout", "-text", cwd=lab.folder)
+        assert "ecdsa-with-SHA384" in text
+    finally:
+        other.stop()
+
+
 def post(url, body):
     request = urllib.request.Request(url, body, {"Content-Type": "application/pkixcmp"})
     with urllib.request.urlopen(request, timeout=10) as reply:

@@ -200,7 +200,10 @@ def _load(raw: bytes) -> Wanted:
     try:
         request = x509.load_der_x509_csr(raw)
         wanted = Wanted(request.subject, request.public_key(), request.extensions)
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except (
+        ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion,
+        x509.UnsupportedGeneralNameType,
+    ):
         raise Refused("badCertTemplate", "a name, the public key or an extension cannot be read") from None
     require_strong_key(wanted.public_key)
     return wanted
