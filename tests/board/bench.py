@@ -127,11 +127,12 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as flash, PicoEmulator(Path(flash), seed=1) as board:
             board.exec(SETUP, timeout=60)
             backends = dict(json.loads(board.exec("import json; print(json.dumps(c.backends()))")))
+            engine = board.engine
             rows = [run(board, operation, backends) for operation in wanted]
     except (NoDevice, DeviceError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    print(f"Emulated RP2040 (rp2040js), {MEGAHERTZ} MHz, MicroPython with certlet frozen in")
+    print(f"Emulated RP2040 ({engine}), {MEGAHERTZ} MHz, MicroPython with certlet frozen in")
     print(table(rows))
     if not options.names:
         REPORT.write_text(json.dumps(rows, indent=2) + "\n")

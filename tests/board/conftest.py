@@ -2,16 +2,19 @@
 
 import pytest
 
-from certlet_host.emulator import PicoEmulator, install
+from certlet_host.emulator import EmulatorError, PicoEmulator, install
 from certlet_host.image import pico
 
 
 @pytest.fixture(scope="session")
 def emulator():
     """What the tests run on; skips them, with the reason, where it is absent."""
-    wrong = install.fault()
-    if wrong or pico.current() is None:
-        pytest.skip(wrong or f"{pico.IMAGE.relative_to(pico.ROOT)} is absent: make firmware-pico")
+    try:
+        install.engine()
+    except EmulatorError as error:
+        pytest.skip(str(error))
+    if pico.current() is None:
+        pytest.skip(f"{pico.IMAGE.relative_to(pico.ROOT)} is absent: make firmware-pico")
 
 
 @pytest.fixture

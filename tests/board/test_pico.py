@@ -1,6 +1,7 @@
 """The RPI_PICO image on the emulated chip: what is in it, what it keeps, and how mpremote gets on with it."""
 
 import hashlib
+import importlib.util
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from certlet_host import __version__, device, operation
 from certlet_host.device import DeviceError, NoDevice
 from certlet_host.emulator import PicoEmulator, install, machine
-from certlet_host.image import pico, uf2
+from certlet_host.image import packages, pico, uf2
 
 MPREMOTE = Path(sys.executable).with_name("mpremote")
 FREE_AFTER_IMPORT = 180_000  # octets
@@ -142,6 +143,12 @@ def test_mpremote(emulator, tmp_path):
         assert (tmp_path / "back.py").read_text() == script.read_text()
         mounted = mpremote("mount", folder, "exec", "import hostmod; print(hostmod.X)")
         assert mounted.splitlines()[-1] == "from the host"
+        packages.compile_all(tmp_path / "mpy", "armv6m")
+        sample = tmp_path / "mpy" / "package.json"
+        sample.write_text(packages.package(["certlet/__init__.mpy", "certlet/errors.mpy"], "1"))
+        assert mpremote("mip", "install", "--target", "/lib2", sample).splitlines()[-1] == "Done"
+        code = "import sys; sys.path.insert(0, '/lib2'); import certlet.errors; print(certlet.__file__)"
+        assert mpremote("exec", code).strip() == "/lib2/certlet/__init__.mpy"
 
 
 def test_the_process_ends_with_the_board_and_with_its_user(emulator, tmp_path):
@@ -176,9 +183,29 @@ def test_what_is_missing_is_said_in_one_line(emulator, tmp_path, monkeypatch):
     with pytest.raises(NoDevice, match=r"bad\.uf2 is no UF2 image for an RP2040; nothing was started"):
         device.open_board(f"pico-emu:{tmp_path}/bad.uf2", folder=tmp_path)
     monkeypatch.setattr(install, "MODULES", tmp_path)
-    with pytest.raises(NoDevice, match="the emulator is not installed: make emulator; nothing was started"):
+    with pytest.raises(NoDevice, match="the emulator is not installed; nothing was started; make emulator"):
         device.open_board("pico-emu", folder=tmp_path)
     monkeypatch.undo()
     monkeypatch.setenv("PATH", os.fspath(tmp_path))
-    with pytest.raises(NoDevice, match="node and npm are absent"):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(NoDevice, match="node and npm are absent, and rp2040py is absent too; nothing was started"):
         device.open_board("pico-emu", folder=tmp_path)
+
+
+def test_without_node(emulator, tmp_path, monkeypatch):
+    """rp2040py takes over: slower, but with the same manners."""
+    monkeypatch.setenv("PATH", os.fspath(tmp_path))
+    with PicoEmulator(tmp_path, seed=7) as board:
+        assert board.engine == "rp2040py"
+        assert board.exec("import certlet; print(certlet.__version__)") == f"{__version__}\n"
+        drawn = board.exec("import os; print(os.urandom(16).hex()); f = open('a', 'w'); f.write('kept'); f.close()")
+        before = board.clock()
+        board.exec("import time; time.sleep(0.5)")
+        assert 500_000 <= board.clock().micros - before.micros < 700_000
+        board.reset()
+        assert board.exec("print(open('a').read())") == "kept\n"
+    with PicoEmulator(tmp_path, seed=7) as board:
+        assert board.exec("import os; print(os.urandom(16).hex())") == drawn
+        assert board.exec("print(open('a').read())") == "kept\n"
+    with PicoEmulator(tmp_path) as board:
+        assert board.exec("import os; print(os.urandom(16).hex())") != drawn

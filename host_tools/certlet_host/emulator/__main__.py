@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.command == "install":
-            install.install()
+            print(install.install())
         else:
             _serve(options)
     except EmulatorError as error:

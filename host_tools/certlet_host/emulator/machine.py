@@ -5,6 +5,7 @@ import os
 import select
 import socket
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,10 @@ from .install import EmulatorError
 __all__ = ["EmulatorError", "Machine"]
 
 _HERE = Path(__file__).resolve().parent
+_COMMANDS = {
+    "rp2040js": ("node", _HERE / "rp2040.mjs", f"--modules={install.FOLDER}", f"--bootrom={install.BOOTROM}"),
+    "rp2040py": (sys.executable, "-m", f"{__package__}.rp2040"),
+}
 _START = 60  # seconds until the chip shows its serial port
 _ANSWER = 20  # seconds for a command
 
@@ -24,10 +29,14 @@ class Machine:
     """An emulated RP2040 that boots `image`; its file system lives in the file `flash`.
 
     `console` is an open descriptor for the serial console, or the number of a port on 127.0.0.1 (0: any, then `port`
-    says which). `seed` makes the chip's random bits the same in every run: for benchmarks, never for keys.
+    says which). `seed` makes the chip's random bits the same in every run: for benchmarks, never for keys. `engine` is
+    what emulates, "rp2040js" or "rp2040py"; without it `install.engine` decides.
     """
 
-    def __init__(self, image: Path, flash: Path, console: socket.socket | int, seed: int | None = None):
+    def __init__(
+        self, image: Path, flash: Path, console: socket.socket | int, seed: int | None = None, engine: str | None = None
+    ):
+        self.engine = engine or install.engine()
         by_descriptor = isinstance(console, socket.socket)
         options = {
             "image": image,
@@ -35,10 +44,7 @@ class Machine:
             "console": f"fd:{console.fileno()}" if by_descriptor else console,
             "seed": seed,
         }
-        wrong = install.fault()
-        if wrong:
-            raise EmulatorError(f"{wrong}; nothing was started")
-        command = ["node", _HERE / "rp2040.mjs", f"--modules={install.FOLDER}", f"--bootrom={install.BOOTROM}"]
+        command = [*_COMMANDS[self.engine]]
         command += [f"--{name}={value}" for name, value in options.items() if value is not None]
         self._process = subprocess.Popen(
             command,
