@@ -50,7 +50,7 @@ test-interop: $(READY) ## Run the tests against other implementations (openssl)
 	@$(PYTEST) $(PARALLEL) tests/interop $(ARGS)
 
 test-board: firmware-pico emulator ## Run the tests on an emulated Raspberry Pi Pico
-	@$(PYTEST) $(PARALLEL) tests/board $(ARGS)
+	@$(PYTEST) $(PARALLEL) --timeout=300 tests/board $(ARGS)
 
 bench-board: firmware-pico emulator ## Time cryptography on the emulated Pico, in its own cycles
 	@$(BIN)/python tests/board/bench.py $(ARGS)
