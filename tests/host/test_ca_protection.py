@@ -8,13 +8,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from pyasn1.codec.der import decoder, encoder
-from pyasn1_alt_modules import rfc5280
+from pyasn1_alt_modules import rfc4211, rfc5280
 
 from certlet_host.ca.cmp_responder import Responder
 from certlet_host.ca.provoke import parse
 from certlet_host.ca.state import open_state
 from certlet_host.ca.status import FAILURES
-from host.cmp_peer import HMAC_SHA512, PBMAC1, RSA_PSS, Answer, Ask
+from host.cmp_peer import HMAC_SHA1, HMAC_SHA1_CMP, HMAC_SHA256, HMAC_SHA512, NULL, PBMAC1, RSA_PSS, Answer, Ask
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 RSA = rsa.generate_private_key(65537, 2048)
@@ -122,6 +122,11 @@ def header(answer, part):
     return bytes(value) if value.hasValue() else None
 
 
+def mac_of(answer):
+    value = decoder.decode(bytes(answer.header["protectionAlg"]["parameters"]), asn1Spec=rfc4211.PBMParameter())[0]["mac"]
+    return str(value["algorithm"]), bytes(value["parameters"]) if value["parameters"].hasValue() else None
+
+
 def usage_of_signer(answer):
     return answer.extra_certs[0].extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature
 
@@ -142,6 +147,12 @@ PROVOKED = {
     "reply-pbm-iterations=3000": lambda answer, wish: b"\x02\x02\x0b\xb8" in bytes(
         answer.header["protectionAlg"]["parameters"]
     ),
+    "no-message-time": lambda answer, wish: header(answer, "messageTime") is None,
+    "fractional-time": lambda answer, wish: header(answer, "messageTime").endswith(b".5Z"),
+    "reply-mac=sha1": lambda answer, wish: mac_of(answer) == (HMAC_SHA1, None),
+    "reply-mac=sha1-pkix": lambda answer, wish: mac_of(answer) == (HMAC_SHA1_CMP, None),
+    "reply-mac=sha256-null": lambda answer, wish: mac_of(answer) == (HMAC_SHA256, NULL),
+    "reply-mac=sha512": lambda answer, wish: mac_of(answer) == (HMAC_SHA512, None),
     "strict-sender": lambda answer, wish: answer.outcome == "error badRequest",
     "time-window=60": lambda answer, wish: answer.outcome == "error badTime",
     "wait=1": lambda answer, wish: answer.outcome == "ip 3",

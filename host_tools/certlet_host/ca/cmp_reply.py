@@ -79,6 +79,7 @@ class Header:
     implicit_confirm: bool = False
     free_text: str = ""
     unknown_info: bool = False
+    time: str = "whole"
 
     def encode(self) -> bytes:
         octets = (self.sender_kid, 2), (self.transaction_id, 4), (self.sender_nonce, 5), (self.recip_nonce, 6)
@@ -86,7 +87,7 @@ class Header:
         infos += [bodies.UNKNOWN_INFO] if self.unknown_info else []
         return der.sequence(
             der.integer(self.pvno), self.sender, self.recipient,
-            der.explicit(0, der.time(datetime.now(UTC))),
+            der.explicit(0, der.time(datetime.now(UTC), fraction=self.time == "fraction")) if self.time else b"",
             der.explicit(1, self.algorithm.der) if self.algorithm else b"",
             *(der.explicit(number, der.octets(value)) for value, number in octets if value is not None),
             der.explicit(7, der.sequence(der.utf8(self.free_text))) if self.free_text else b"",
@@ -127,7 +128,7 @@ class Writer:
     @staticmethod
     def _mac(mac: MacProtector, provoke: Provoke) -> MacProtector:
         return mac.renewed(
-            pbmac1=provoke.pbmac1 > 0, length=provoke.pbmac1 or 32, iterations=provoke.iterations
+            pbmac1=provoke.pbmac1 > 0, length=provoke.pbmac1 or 32, iterations=provoke.iterations, mac=provoke.mac
         )
 
     def _plain(self, reply: Reply, received: Message | None, recip_nonce: bytes | None) -> bytes:
@@ -160,6 +161,7 @@ class Writer:
             implicit_confirm=reply.implicit_confirm,
             free_text="x" * provoke.padding,
             unknown_info=provoke.unknown_info,
+            time=provoke.message_time,
         ).encode()
 
     @staticmethod

@@ -60,9 +60,9 @@ def oid(dotted: str) -> bytes:
     return encoder.encode(univ.ObjectIdentifier(dotted))
 
 
-def time(moment: datetime) -> bytes:
-    """GeneralizedTime in whole seconds."""
-    return tlv(24, moment.strftime("%Y%m%d%H%M%SZ").encode())
+def time(moment: datetime, *, fraction: bool = False) -> bytes:
+    """GeneralizedTime in whole seconds, or with the fraction that DER allows and RFC 5280 does not."""
+    return tlv(24, moment.strftime("%Y%m%d%H%M%S.5Z" if fraction else "%Y%m%d%H%M%SZ").encode())
 
 
 def explicit(number: int, element: bytes) -> bytes:

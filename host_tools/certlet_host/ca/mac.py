@@ -37,6 +37,15 @@ MACS = {
     "1.2.840.113549.2.10": "sha384",
     "1.2.840.113549.2.11": "sha512",
 }
+# What replies can be made to use, whatever the request does.
+_CHOICES = {
+    "sha1": Algorithm("1.2.840.113549.2.7"),
+    "sha1-pkix": Algorithm("1.3.6.1.5.5.8.1.2"),
+    "sha256": Algorithm("1.2.840.113549.2.9"),
+    "sha256-null": Algorithm("1.2.840.113549.2.9", der.NULL),
+    "sha384": Algorithm("1.2.840.113549.2.10"),
+    "sha512": Algorithm("1.2.840.113549.2.11"),
+}
 _HMAC_SHA1 = Algorithm("1.2.840.113549.2.7", der.NULL)
 _HMAC_SHA256 = Algorithm("1.2.840.113549.2.9", der.NULL)
 
@@ -148,11 +157,15 @@ class MacProtector:
     def __post_init__(self) -> None:
         self._key = self.parameters.key(self.secret)
 
-    def renewed(self, *, pbmac1: bool = False, iterations: int = 0, length: int = 32) -> MacProtector:
-        """The same algorithms under a new salt, for the reply; as PBMAC1 or with another count where asked for."""
+    def renewed(
+        self, *, pbmac1: bool = False, iterations: int = 0, length: int = 32, mac: str = ""
+    ) -> MacProtector:
+        """The same algorithms under a new salt, for the reply; with others where asked for."""
         parameters: Pbm | Pbmac1 = self.parameters
         if pbmac1 and isinstance(parameters, Pbm):
             parameters = Pbmac1(b"", parameters.iterations, length, _HMAC_SHA256, _HMAC_SHA256)
+        if mac:
+            parameters = replace(parameters, mac=_CHOICES[mac])
         parameters = replace(parameters, salt=os.urandom(16), iterations=iterations or parameters.iterations)
         return MacProtector(parameters, self.secret)
 

@@ -43,6 +43,7 @@ class Provoke:
     no_sender_kid: bool = False
     reversed_dn: bool = False
     unknown_info: bool = False
+    message_time: str = "whole"
     padding: int = 0
     extra_certs: int = 0
     protection: str = ""
@@ -50,6 +51,7 @@ class Provoke:
     bad_protection: bool = False
     pbmac1: int = 0
     iterations: int = 0
+    mac: str = ""
     signer: str = ""
     root_update: str = ""
     pwri_kek: bool = False
@@ -101,6 +103,7 @@ def _wait(value: str) -> tuple[int, int]:
     return polls, _number(0, 1_000_000_000)(seconds or "1")
 
 
+_MACS = ("sha1", "sha1-pkix", "sha256", "sha256-null", "sha384", "sha512")
 _KINDS = ("ip", "cp", "kup", "rp", "genp", "pkiconf", "pollRep", "error")
 
 # name: (field, fixed value, or a function of the text after "=", sentence for the help); a dict sets several fields
@@ -138,6 +141,8 @@ PROVOCATIONS: dict[str, tuple[str, Any, str]] = {
     "reversed-dn": (
         "", {"signer": "long_named_signer", "reversed_dn": True}, "sender of a signed reply in reversed order"
     ),
+    "no-message-time": ("message_time", "", "no messageTime"),
+    "fractional-time": ("message_time", "fraction", "messageTime with a fraction of a second"),
     "unknown-info": ("unknown_info", True, "an unknown InfoTypeAndValue in generalInfo, and in genp"),
     "oversized": ("padding", 70_000, "a correct reply of more than 64 KiB"),
     "long-reply": ("padding", 10_500, "a correct reply of about 11 KB"),
@@ -149,6 +154,10 @@ PROVOCATIONS: dict[str, tuple[str, Any, str]] = {
     "reply-pbmac1": ("pbmac1", 32, "reply under PBMAC1 to a request under PasswordBasedMac"),
     "reply-pbmac1-key": ("pbmac1", _number(1, 64), "N: the same with a MAC key of N bytes"),
     "reply-pbm-iterations": ("iterations", _number(1, 2**40), "N: iterationCount of the reply (above 100,000 untrue)"),
+    "reply-mac": (
+        "mac", _one_of(*_MACS), f"{'|'.join(_MACS)}: MAC of the reply, in the OID of RFC 8018, of RFC 4210 (sha1-pkix) "
+        "or with parameters NULL",
+    ),
     "signer-without-digital-signature": ("signer", "mute_signer", "signer's keyUsage lacks digitalSignature"),
     "signed-by-root": ("signer", "root", "signed by the root's own key (an Ed25519 one: see --ca-key)"),
     "root-update": (
