@@ -111,10 +111,10 @@ def _cmp(job):
     genm: "infos", pairs [dotted OID, hex or null]; "old_root" (hex) to check a root update, "update_root" to take it
     resume: go on with the pending transaction
     """
-    from . import agent, clock, config, crypto
+    from . import agent, clock, crypto
     from .store import Store
 
-    settings = config.check(job["config"])
+    settings = _settings(job)
     if job.get("export") and sys.platform not in ("linux", "darwin"):
         raise ConfigError(_FACTORY_EXPORT)
     backend = crypto.select(settings["backends"])
@@ -156,6 +156,18 @@ def _cmp(job):
         transport.close()
         protection.wipe()
     return _answer(job, run, backend, store, clock.now())
+
+
+def _settings(job):
+    """The checked configuration of a job, as its "template" (hex of a certReqTemplate) wants it."""
+    from . import config, profile
+
+    settings = config.check(job["config"])
+    if job.get("template"):
+        from .cmp.general import Template
+
+        settings = profile.with_template(settings, Template(unhexlify(job["template"])))
+    return settings
 
 
 def _transaction(job, backend, settings, store, protection, identity, anchors, meter):

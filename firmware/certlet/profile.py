@@ -1,6 +1,6 @@
 """From the checked configuration to what the CMP engine takes: requests, protection and trust."""
 
-from binascii import unhexlify
+from binascii import hexlify, unhexlify
 
 from micropython import const
 
@@ -12,7 +12,7 @@ from .cmp.verify import Trust
 from .config import KEY_USAGES
 from .der import Writer
 from .errors import ConfigError
-from .x509.name import write_name
+from .x509.name import attribute_name, write_name
 
 _PROFILE_VALUE = const(811)
 
@@ -59,6 +59,30 @@ def request(settings, body, key, old=None, controls=()):
         )
     except ValueError:
         raise ConfigError(_PROFILE_VALUE)
+
+
+def with_template(settings, template):
+    """The settings as a `cmp.general.Template` of the CA wants them (RFC 9810 5.3.19.16).
+
+    Its subject rules, with our values where it leaves them empty; its extensions are added; a kind of key that it does
+    not certify is replaced by one that it does. ConfigError PROFILE_VALUE for an attribute that we cannot fill in.
+    """
+    settings = dict(settings)
+    if template.subject is not None:
+        ours = dict([(attribute, value) for attribute, value in settings["subject"]])
+        subject = []
+        for identifier, _, text in template.subject:
+            attribute = attribute_name(identifier)
+            value = text.decode() or ours.get(attribute)
+            if not attribute or not value:
+                raise ConfigError(_PROFILE_VALUE, attribute)
+            subject.append((attribute, value))
+        settings["subject"] = subject
+    extra = [(oid.to_text(i), critical, hexlify(der)) for i, critical, der in template.extensions]
+    settings["extensions"] = list(settings["extensions"]) + extra
+    if settings["key_type"] != "ca" and not template.allows_p256() and template.rsa_bits:
+        settings["key_type"] = "rsa%d" % template.rsa_bits[0]
+    return settings
 
 
 def general_info(settings):

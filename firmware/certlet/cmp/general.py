@@ -52,7 +52,9 @@ def crl_status(issuer, this_update=None):
     statuses = w.open(_SEQUENCE)
     m = w.open(_SEQUENCE)
     a = w.open(_CONTEXT | 1)
+    names = w.open(_SEQUENCE)
     w.tlv(0xA4, issuer)
+    w.close(names)
     w.close(a)
     if this_update is not None:
         write_time(w, this_update)

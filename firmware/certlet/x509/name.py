@@ -56,6 +56,14 @@ def write_name(w, pairs):
     w.close(m)
 
 
+def attribute_name(identifier):
+    """The name of an attribute by its whole OID, None if `write_name` does not know it."""
+    for name, known, _ in _ATTRIBUTES:
+        if known == identifier:
+            return name
+    return None
+
+
 def _fits(value, tag):
     """May `value` stand in a string of this type? X.680 41: PrintableString has few signs, IA5String is ASCII."""
     for c in value:

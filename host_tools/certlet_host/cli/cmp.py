@@ -24,7 +24,7 @@ USAGES = (
 ).split()
 
 _COMMON = (
-    click.option("--board", "spec", default="sim", show_default=True, help="Board: sim, sim:200k or port:DEVICE."),
+    click.option("--board", "spec", default="sim", show_default=True, help="Board: sim, sim:200k, pico-emu or port:DEVICE."),
     click.option("--server", required=True, metavar="URL", help="CA: http[s]://host[:port][/path], or coap://."),
     click.option("--via", type=click.Choice(["http", "serial", "coap", "file"]), default="http", show_default=True,
                  help="How messages get there; serial: this computer posts for the board, over its console."),
@@ -68,6 +68,7 @@ _CERTIFICATE = (
                  type=click.Choice(["signature", "raVerified", "keyEncipherment", "keyAgreement"])),
     click.option("--newkey", type=FILE, help="PEM key to certify; without it the board makes one."),
     click.option("--newkeytype", default="p256", show_default=True, help="Kind of key that the board makes."),
+    click.option("--template", type=FILE, help="DER of a certReqTemplate that `genm` brought: the CA's wishes rule."),
     click.option("--centralkeygen", is_flag=True, help="Let the CA make the key."),
     click.option("--implicit-confirm", is_flag=True, help="Ask to go without certConf."),
 )  # fmt: skip
@@ -148,15 +149,17 @@ def rr(oldcert: Path | None, issuer: str | None, serial: str | None, revreason: 
 @click.option("--infotype", multiple=True, required=True, metavar="NAME|OID", help="What to ask for; repeatable: "
               + ", ".join(results.INFO_TYPES))
 @click.option("--oldwithold", type=FILE, help="PEM of the pinned root: a root update is checked against it.")
+@click.option("--crlcert", type=FILE, help="PEM certificate: crlStatusList asks for the CRL of its issuer.")
 @click.option("--update-root", is_flag=True, help="Pin the new root on the board when it is vouched for.")
-def genm(infotype: tuple, oldwithold: Path | None, update_root: bool, **options: Any) -> None:
+def genm(infotype: tuple, oldwithold: Path | None, update_root: bool, crlcert: Path | None, **options: Any) -> None:
     """Ask for CA certificates, root updates, request templates, CRLs.
 
     OUT gets infos/NN-NAME.der, and NAME.pem with the certificates or CRLs.
     """  # fmt: skip
     root = _der(oldwithold) if oldwithold else None
-    values = {"rootCaCert": root, "crlStatusList": credentials.crl_status_list(options["trusted"]).hex()
-              if "crlStatusList" in infotype and options["trusted"] else None}  # fmt: skip
+    if "crlStatusList" in infotype and not crlcert:
+        raise click.UsageError("crlStatusList needs --crlcert, a certificate whose issuer's CRL is wanted")
+    values = {"rootCaCert": root, "crlStatusList": credentials.crl_status_list(crlcert).hex() if crlcert else None}
     infos = [[results.info_oid(name), values.get(name)] for name in infotype]
     _run("genm", options, {}, {"infos": infos, "old_root": root, "update_root": update_root})
 
@@ -209,6 +212,9 @@ def _certificate(op: str, options: dict, extra: dict | None = None) -> None:
     }
     take("newkeytype")
     request = dict(extra or {})
+    template = take("template")
+    if template:
+        request["template"] = credentials.read_file(template, "template").hex()
     for name in ("regtoken", "authenticator"):
         file = take(name + "_file")
         if file:
