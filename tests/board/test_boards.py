@@ -59,7 +59,7 @@ def test_manifest(reader, board, tmp_path):
     assert port == "unix" or "asyncio/core.py" in files, "what MicroPython freezes itself is still there"
 
 
-@pytest.mark.parametrize("parts", [("scep", "cms"), ("cmp",), ("coap",)])
+@pytest.mark.parametrize("parts", [("scep", "cms"), ("cmp",), ("media", "keys")])
 def test_a_manifest_can_leave_parts_out(reader, parts, tmp_path):
     manifest = f"include({str(pico.ROOT / 'manifest.py')!r}, {', '.join(f'{part}=False' for part in parts)})"
     files = read(reader, manifest, tmp_path, "rp2", "RPI_PICO")

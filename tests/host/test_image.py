@@ -1,12 +1,13 @@
 """Packages for mip, UF2 files, and what the image builder says when something is missing; nothing is downloaded."""
 
 import json
+import shutil
 import stat
 import subprocess
 
 import pytest
 
-from certlet_host import __version__
+from certlet_host import __version__, micropython
 from certlet_host.image import __main__ as command
 from certlet_host.image import packages, ports, sources, uf2
 from certlet_host.image.sources import ImageError
@@ -131,3 +132,19 @@ def test_the_mirror_is_that_of_apt(monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, "", ""))
     with pytest.raises(ImageError, match="apt names no Debian mirror on this machine; nothing was built; give one by"):
         sources.mirror()
+
+
+@pytest.mark.parametrize("file", packages.VARIANTS)
+def test_a_variant_loads_without_what_it_leaves_out(tmp_path, file):
+    """Every module of the variant is imported by MicroPython, with nothing else at hand, and a key is made and used."""
+    names = packages.without(packages.modules(), packages.VARIANTS[file])
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(packages.FIRMWARE / name, tmp_path / name)
+    imports = "\n".join(f"import {name[:-3].replace('/', '.').removesuffix('.__init__')}" for name in names)
+    code = f"{imports}\nc = certlet.crypto.select()\nk = c.generate('p256')\nprint(len(k.sign(c.digest('sha256', b''))))"
+    done = subprocess.run(
+        [micropython.find(), "-c", code], check=False, capture_output=True, text=True,
+        env={"MICROPYPATH": f"{tmp_path}:.frozen"},
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("64\n", 0), done.stdout + done.stderr

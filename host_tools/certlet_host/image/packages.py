@@ -1,6 +1,13 @@
 """What is installed on a board that has no certlet frozen in: package.json files for mip, and compiled modules.
 
-A variant is the firmware without some of the parts that firmware/parts.json names.
+A variant is the firmware without some of the parts of firmware/parts.json. Each part is a list of beginnings of names:
+
+  cmp, scep  a protocol
+  general    of CMP: general messages, and keys made by the CA
+  cms        needed by SCEP, by keys made by the CA, and by certificates encrypted for the board
+  keys       all keys but P-256, and what CMS needs besides: without them the answer is "unsupported"
+  media      ways to a CA other than HTTP
+  factory    the verbs of a host at the console
 """
 
 import json
@@ -18,7 +25,7 @@ PARTS: dict[str, list[str]] = json.loads((FIRMWARE / "parts.json").read_text())
 # name of the package file: parts left out
 VARIANTS = {
     "package.json": (),
-    "package-cmp.json": ("scep", "cms", "coap"),
+    "package-cmp.json": ("general", "scep", "cms", "keys", "media", "factory"),
 }
 # For native code, as mpy-cross names it; the RP2040, the RP2350, the ESP32 and its S2 and S3, the C3 and C6, a PC.
 ARCHITECTURES = ("armv6m", "armv7emsp", "xtensawin", "rv32imc", "x64")
@@ -31,8 +38,12 @@ def modules() -> list[str]:
 
 def without(names: list[str], parts: tuple[str, ...]) -> list[str]:
     """Return the `names` that belong to none of the `parts`."""
-    prefixes = tuple(prefix for part in parts for prefix in PARTS[part])
-    return [name for name in names if not name.startswith(prefixes)]
+    return [name for name in names if not name.startswith(prefixes(parts))]
+
+
+def prefixes(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what the names of all modules of `parts` begin with."""
+    return tuple(prefix for part in parts for prefix in PARTS[part])
 
 
 def package(names: list[str], version: str) -> str:
