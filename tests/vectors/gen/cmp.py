@@ -84,6 +84,8 @@ ROWS = [
     ("signature, polled at certConf", "wait=2:1;only=pkiconf", "sign", 0, 5),
     ("MAC, polled at certConf, reset between all messages", "wait=2:1;only=pkiconf", "reset", 0, 5),
     ("MAC, checkAfter of a year", "wait=1:1;check-after=31536000", "", 0, 6),
+    ("MAC, waiting by an error message", "wait=1:1;wait-as-error;only=ip", "", 0, 4),
+    ("MAC, unknown item in generalInfo", "unknown-info", "", 0, 2),
 ]
 
 # the same for what rests on kinds of keys: of the CA (ca-), of its signer (signer-), of the device: to be certified (key-), to sign with (by-)
