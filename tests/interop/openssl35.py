@@ -18,7 +18,6 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / "build" / "openssl35"
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-_SOURCE = f"deb [signed-by={_KEYRING}] http://deb.debian.org/debian trixie main\n"
 _PACKAGES = ("openssl", "libssl3t64", "libc6", "libzstd1", "zlib1g")
 _WRAPPER = """#!/bin/sh
 R={root}
@@ -61,12 +60,22 @@ def command() -> str:
     return str(wrapper)
 
 
+def _mirror() -> str:
+    """The Debian archive that apt uses on this machine."""
+    from certlet_host.image import sources
+
+    try:
+        return sources.mirror()
+    except sources.ImageError as error:
+        raise Missing(str(error)) from None
+
+
 def _unpack(wrapper: Path) -> None:
     if platform.machine() != "x86_64" or not Path(_KEYRING).exists() or not shutil.which("apt-get"):
         raise Missing("OpenSSL 3.5 can be fetched on Debian for x86-64 only")
     for name in ("lists/partial", "cache/archives/partial", "root"):
         (FOLDER / name).mkdir(parents=True, exist_ok=True)
-    (FOLDER / "debian.list").write_text(_SOURCE)
+    (FOLDER / "debian.list").write_text(f"deb [signed-by={_KEYRING}] {_mirror()} trixie main\n")
     options = {
         "Dir::Etc::sourcelist": FOLDER / "debian.list", "Dir::Etc::sourceparts": "/dev/null",
         "Dir::State::lists": FOLDER / "lists", "Dir::Cache": FOLDER / "cache", "APT::Sandbox::User": "root",

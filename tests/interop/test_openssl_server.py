@@ -1,7 +1,7 @@
 """`certlet cmp` on a simulated board against the mock server of `openssl cmp`, one row of openssl_server.csv after
 the other.
 
-Columns: operation; exit status of certlet; error_code of its JSON; messages that the board sent; text in what it says; options of
+Columns: version of openssl that the server needs; operation; exit status of certlet; error_code of its JSON; messages that the board sent; text in what it says; options of
 the server beside those of SERVER (a later one wins) and of certlet, with {mac} and {signature} as below.
 """
 
@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from pyasn1.codec.der import decoder
 from pyasn1_alt_modules import rfc9480
+
+from interop import openssl35
 
 HERE = Path(__file__).resolve().parent
 CERTLET = (sys.executable, "-m", "certlet_host", "cmp")
@@ -60,12 +62,41 @@ class Pki:
         authority = self.EXTENSIONS + "extendedKeyUsage=1.3.6.1.5.5.7.3.28\n"  # id-kp-cmcRA
         (folder / "srv.ext").write_text(authority)
         (folder / "agree.ext").write_text(authority.replace("digitalSignature", "keyAgreement"))
-        # srv, agree: of the server; mate: of another device, with the server's name and key; old: expired
-        for name, days in (("srv", 30), ("dev", 30), ("new", 30), ("old", 0), ("agree", 30), ("mate", 30)):
-            self.key({"old": "new", "agree": "srv", "mate": "srv"}.get(name, name), name)
+        (folder / "kga.ext").write_text(authority.replace("3.28", "3.28,1.3.6.1.5.5.7.3.32"))  # id-kp-cmKGA too
+        both = self.EXTENSIONS.replace("digitalSignature", "digitalSignature,keyAgreement,keyEncipherment")
+        (folder / "ecdev.ext").write_text(both)
+        (folder / "rsadev.ext").write_text(both)
+        # srv, agree, kga: of the server; mate: of another device, with the server's name and key; old: expired
+        keys = {"old": "new", "agree": "srv", "mate": "srv", "kga": "srv", "ecdev": "dev"}
+        self.openssl("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsadev.key")
+        days_of = {"old": 0}
+        for name in ("srv", "dev", "new", "old", "agree", "mate", "kga", "ecdev", "rsadev"):
+            days = days_of.get(name, 30)
+            self.key(keys.get(name, name), name)
             extensions = name if (folder / f"{name}.ext").exists() else "ee"
             self.openssl(f"x509 -req -in {name}.csr -CA root.crt -CAkey root.key -CAcreateserial -days {days} "
                          f"-extfile {extensions}.ext -out {name}.crt")  # fmt: skip
+
+        self.new_root()
+
+    def new_root(self):
+        """root2 with the name of the root, link: root2's key certified by the root, root.crl, ref.cnf."""
+        self.key("root2")
+        self.openssl("req -x509 -new -key root2.key -subj /CN=root -days 30 -out root2.crt "
+                     "-addext keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
+        (self.folder / "ca.ext").write_text(
+            "basicConstraints=critical,CA:true\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n"
+            "authorityKeyIdentifier=keyid\n"
+        )
+        self.openssl("req -new -key root2.key -subj /CN=root -out link.csr")
+        self.openssl("x509 -req -in link.csr -CA root.crt -CAkey root.key -CAcreateserial -days 30 -extfile ca.ext "
+                     "-out link.crt")  # fmt: skip
+        (self.folder / "index.txt").write_text("")
+        (self.folder / "crl.cnf").write_text(
+            "[ca]\ndefault_ca=c\n[c]\ndatabase=index.txt\ndefault_md=sha256\ndefault_crl_days=30\n"
+        )
+        self.openssl("ca -config crl.cnf -gencrl -keyfile root.key -cert root.crt -out root.crl")
+        (self.folder / "ref.cnf").write_text("[cmp]\nref_cert = dev.crt\n")
 
     def key(self, name, request=None):
         if not (self.folder / f"{name}.key").exists():
@@ -75,9 +106,9 @@ class Pki:
     def openssl(self, words):
         subprocess.run(["openssl", *words.split()], cwd=self.folder, check=True, capture_output=True)
 
-    def serve(self, options):
-        """Start the mock server; returns (process, port)."""
-        words = ["openssl", "cmp", "-config", "", *SERVER.split(), *options.split()]
+    def serve(self, version, options):
+        """Start the mock server of this version or later; returns (process, port)."""
+        words = [openssl(version), "cmp", "-config", "", *SERVER.split(), *options.split()]
         process = subprocess.Popen(
             words, cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
@@ -92,14 +123,23 @@ def pki(tmp_path_factory):
     return Pki(tmp_path_factory.mktemp("pki"))
 
 
-def run(pki, op, server, client):
+def openssl(version):
+    """The command of this version or later; skips the test when there is none."""
+    try:
+        return "openssl" if version == "3.0" else openssl35.command()
+    except openssl35.Missing as reason:
+        pytest.skip(str(reason))
+
+
+def run(pki, op, server, client, version="3.0"):
     """Run one operation, a certificate being for the key new.key; returns (exit status, JSON object, stderr, output folder)."""
-    process, port = pki.serve(server)
+    process, port = pki.serve(version, server)
     try:
         out = pki.folder / f"out{port}"
         options = shlex.split(client.format(**SHORT))
         path = [] if "--path" in options else ["--path", "pkix/"]
-        wish = [] if op in ("rr", "genm") else ["--subject", "/CN=new", "--newkey", "new.key"]
+        wish = [] if op in ("rr", "genm") else ["--subject", "/CN=new"]
+        wish += ["--newkey", "new.key"] if wish and "--centralkeygen" not in options else []
         done = subprocess.run(
             [*CERTLET, op, "--server", f"http://127.0.0.1:{port}", *path, *wish, "--out", out, "--json", *options],
             cwd=pki.folder, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60,
@@ -125,7 +165,7 @@ def confirmations(out):
 
 @pytest.mark.parametrize("row", ROWS, ids=[row["description"] for row in ROWS])
 def test_row(pki, row):
-    status, report, errors, out = run(pki, row["op"], row["server"], row["client"])
+    status, report, errors, out = run(pki, row["op"], row["server"], row["client"], row["openssl"])
     assert (status, report["error_code"] or "") == (int(row["exit"]), int(row["code"]) if row["code"] else ""), errors
     assert report["ok"] == (status == 0)
     assert len(list(out.glob("transcript/*-req.der"))) == int(row["sent"])
