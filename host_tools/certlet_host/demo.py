@@ -75,6 +75,8 @@ def run(console: Console) -> None:
             title(console, "Enrolment", "CMP ir under a password-based MAC; times are the board's own")
             answer = enrol(board, url, secret, FOLDER / "enrolment", timeline)
             show_certificate(console, answer)
+            title(console, "Renewal", "CMP kur with a new key, signed with the identity that the board has")
+            renew(board, url, timeline)
         title(console, "Mutual TLS", "a server that demands a client certificate of that CA")
         show_tls(console, board)
         title(console, "An impostor", "another CA answers the next enrolment; it does not have the secret")
@@ -132,6 +134,16 @@ def enrol(board: device.Board, url: str, secret: credentials.Secret, out: Path, 
     if not answer["ok"]:
         raise DemoFailed(codes.explain(answer["code"]))
     return answer
+
+
+def renew(board: device.Board, url: str, timeline: Timeline) -> None:
+    """The anchor is the root that came with the first certificate: it is what the board has pinned since."""
+    root = (FOLDER / "enrolment" / "chain.pem").read_text().split("-----BEGIN")[-1]
+    settings = {"trusted": ["-----BEGIN" + root]}
+    task = operation.Operation("kur", url + "/.well-known/cmp", None, settings)
+    answer = operation.run_cmp(board, task, FOLDER / "renewal", timeline.event)
+    if not answer["ok"]:
+        raise DemoFailed(codes.explain(answer["code"]))
 
 
 def show_certificate(console: Console, answer: dict) -> None:

@@ -12,9 +12,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from host.test_cmp_ir import ROOT, Lab
 
 from certlet_host.ca.state import open_state
+from host.test_cmp_ir import ROOT, Lab
 
 CERTLET = (sys.executable, "-m", "certlet_host")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "host_tools")}

@@ -24,7 +24,7 @@ USAGES = (
 ).split()
 
 _COMMON = (
-    click.option("--board", "spec", default="sim", show_default=True, help="Board: sim, sim:200k, pico-emu or port:DEVICE."),
+    click.option("--board", "spec", default="sim", show_default=True, help="sim, sim:200k, pico-emu or port:DEVICE."),
     click.option("--server", required=True, metavar="URL", help="CA: http[s]://host[:port][/path], or coap://."),
     click.option("--via", type=click.Choice(["http", "serial", "coap", "file"]), default="http", show_default=True,
                  help="How messages get there; serial: this computer posts for the board, over its console."),
