@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtensionOID
 from pyasn1.codec.der import decoder, encoder
 from pyasn1.type import univ
 from pyasn1_alt_modules import rfc9480
@@ -265,6 +266,15 @@ def test_template_of_the_operator(tmp_path):
     for wrong in ('{"x": {"keys": ["dsa"]}}', '{"x": {"colour": 1}}', "[]", "{"):
         profiles.write_text(wrong)
         assert exchange(state, ask().inquire((TEMPLATE, None))).outcome == "error systemFailure"
+
+
+def test_profile_without_purposes(tmp_path):
+    """ExtendedKeyUsage must not be empty, so there is none; such a certificate signs requests too."""
+    state = opened(tmp_path)
+    (tmp_path / "profiles.json").write_text(json.dumps({"default": {"purposes": []}}))
+    key, mine = identity(state)
+    assert ExtensionOID.EXTENDED_KEY_USAGE not in [extension.oid for extension in mine.extensions]
+    assert exchange(state, signed_by(key, mine).message()).outcome == "ip 0"
 
 
 def test_rollover(tmp_path):

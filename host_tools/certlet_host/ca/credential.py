@@ -64,12 +64,9 @@ def ca_extensions(path_length: int) -> Extensions:
 
 
 def end_extensions(*purposes: x509.ObjectIdentifier, usages: tuple[str, ...] = ("digital_signature",)) -> Extensions:
-    """Those of an end entity with these extended key usages."""
-    return [
-        (x509.BasicConstraints(False, None), True),
-        (key_usage(*usages), True),
-        (x509.ExtendedKeyUsage(purposes), False),
-    ]
+    """Those of an end entity with these extended key usages; an extension for none would have to be empty."""
+    extended: Extensions = [(x509.ExtendedKeyUsage(purposes), False)] if purposes else []
+    return [(x509.BasicConstraints(False, None), True), (key_usage(*usages), True), *extended]
 
 
 def certify(
