@@ -17,7 +17,7 @@ export PIP_REQUIRE_VIRTUALENV := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test test-device test-host test-interop test-board lint format docs size mpy firmware-pico
-.PHONY: firmware packages emulator bench-board clean distclean
+.PHONY: firmware packages emulator bench bench-board clean distclean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1#\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='#' read -r t d; do printf '%-16s%s\n' "$$t" "$$d"; done
@@ -51,6 +51,9 @@ test-interop: $(READY) ## Run the tests against other implementations (openssl)
 
 test-board: firmware-pico emulator ## Run the tests on an emulated Raspberry Pi Pico
 	@$(PYTEST) $(PARALLEL) --timeout=300 tests/board $(ARGS)
+
+bench: $(READY) ## Count the bytes of each operation on the wire, and time cryptography on the unix port
+	@$(BIN)/python tests/bench.py
 
 bench-board: firmware-pico emulator ## Time cryptography on the emulated Pico, in its own cycles
 	@$(BIN)/python tests/board/bench.py $(ARGS)
