@@ -1,7 +1,6 @@
 """Builds the RPI_PICO image without a checkout of MicroPython: `build()`.
 
-All is made below build/: the sources once, the image again whenever anything changed that it is made from. The same
-inputs give the same octets.
+All is made below build/: the sources once, the image again whenever anything changed that it is made from.
 """
 
 import fcntl
@@ -148,6 +147,7 @@ def _compile(jobs: int, say: Callable[[str], None]) -> None:
     environment = {
         **os.environ,
         "SOURCE_DATE_EPOCH": _DATE,
+        "PYTHONHASHSEED": "0",  # the tools of MicroPython sort nearly all that they write, but not all
         "GIT_CEILING_DIRECTORIES": str(FOLDER),  # git would take the checkout of certlet for that of MicroPython
         "CFLAGS": here,
         "CXXFLAGS": here,
