@@ -147,7 +147,7 @@ def _compile(jobs: int, say: Callable[[str], None]) -> None:
     environment = {
         **os.environ,
         "SOURCE_DATE_EPOCH": _DATE,
-        "PYTHONHASHSEED": "0",  # the tools of MicroPython sort nearly all that they write, but not all
+        "PYTHONHASHSEED": "0",  # no order in what the tools write is left to chance
         "GIT_CEILING_DIRECTORIES": str(FOLDER),  # git would take the checkout of certlet for that of MicroPython
         "CFLAGS": here,
         "CXXFLAGS": here,
