@@ -138,7 +138,7 @@ def serve(responder):
     """The URL of a server in a thread, which ends soon after the block."""
     listener = front.listen(0)
     server = front.server(responder)
-    threading.Thread(target=server.run, kwargs={"sockets": [listener]}).start()
+    threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True).start()
     try:
         yield f"http://{front.HOST}:{listener.getsockname()[1]}"
     finally:
