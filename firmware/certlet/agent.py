@@ -78,9 +78,10 @@ def transaction(settings, crypto, protection, request, anchors=None, on_check=No
     )
 
 
-def transport(settings):
+def transport(settings, client=None):
     """The transport for CMP messages to the CA of `settings`; ConfigError when URL and transport do not fit.
 
+    `client` is what `tls_credentials` gives, for an https server that wants a client certificate.
     Files go to a folder beside the store: its name and "-messages".
     """
     kind, limit = settings["transport"], settings["limit"]
@@ -99,7 +100,7 @@ def transport(settings):
         return Serial(url, _CMP, timeout, limit)
     from .transport.http import Http
 
-    return Http(url, _CMP, profile.certificates(settings["tls_trusted"]), timeout, limit)
+    return Http(url, _CMP, profile.certificates(settings["tls_trusted"]), timeout, limit, client)
 
 
 def drive(run, transport, now, wait=None, save=None, on_event=None):
@@ -174,48 +175,59 @@ def enrol(run, transport, store, now, wait=None, on_event=None):
     A transaction that could not go on for lack of a connection stays as `pending`, for `resume`.
     """
     on_event = on_event or _ignore
-
-    def save():
-        from .cmp.resume import dump
-
-        key = run.key.ref if run.key else b""
-        store.save("pending", pack((bytes([run.request.body]), key, dump(run))))
-        on_event("saved", "pending", None)
-
-    try:
-        if not drive(run, transport, now, wait, save, on_event):
-            return None
-    except Error as e:
-        if not isinstance(e, TransportError):
-            store.remove("pending")
-        raise
+    if not _kept(run, transport, store, "pending", now, wait, on_event):
+        return None
     identity = Identity(run.key.ref, run.certificate, run.chain, run.anchors)
     _promote(store, identity)
     on_event("saved", "active", None)
     return identity
 
 
-def resume(settings, crypto, protection, store, anchors=None, on_check=None):
-    """The transaction of the record `pending`, ready for `enrol`, or None if there is none.
+def ask(run, transport, store, now, wait=None, on_event=None):
+    """Drive the transaction `run` of an rr or genm; returns whether it is done. What waits stays as `asked`."""
+    done = _kept(run, transport, store, "asked", now, wait, on_event or _ignore)
+    if done:
+        store.remove("asked")
+    return done
 
-    Settings and protection must be those that it was started with. StoreError CMP_DUMP, STORE_DAMAGED.
+
+def _kept(run, transport, store, record, now, wait, on_event):
+    """`drive` with a record of what waits, which goes when an error ends it all; a lost connection does not."""
+
+    def save():
+        from .cmp.resume import dump
+
+        request = run.request
+        key = run.key.ref if run.key else b""
+        head = bytes([request.body, request.implicit_confirm, run.header.pvno])
+        store.save(record, pack((head, key, dump(run))))
+        on_event("saved", record, None)
+
+    try:
+        return drive(run, transport, now, wait, save, on_event)
+    except Error as e:
+        if not isinstance(e, TransportError):
+            store.remove(record)
+        raise
+
+
+def resume(settings, crypto, protection, store, record="pending", anchors=None, on_check=None):
+    """The transaction of the record, ready for `enrol` (`pending`) or `ask` (`asked`), or None if there is none.
+
+    Trust and protection must be those that it was started with. StoreError CMP_DUMP, STORE_DAMAGED.
     """
+    from .cmp.request import Resumed
     from .cmp.resume import load
 
-    data = store.load("pending")
+    data = store.load(record)
     if data is None:
         return None
-    body, key_ref, dumped = unpack(data)
-    key = crypto.load(key_ref) if key_ref else None
-    if body[0] == msg.P10CR:
-        from .cmp.request import Pkcs10Request
-
-        request = Pkcs10Request(b"", key)
-    else:
-        request = profile.request(settings, body[0], key)
+    head, key_ref, dumped = unpack(data)
+    body, implicit_confirm, pvno = head
+    request = Resumed(body, crypto.load(key_ref) if key_ref else None, bool(implicit_confirm), pvno)
     run = transaction(settings, crypto, protection, request, anchors, on_check)
     load(run, dumped, transport(settings).outstanding() if settings["transport"] == "file" else b"")
-    return run
+    return None if run.state == client.IDLE else run  # its first request was lost: nothing to go on with
 
 
 def pinned(store):

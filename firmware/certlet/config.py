@@ -19,6 +19,7 @@
   general_info      generalInfo of the header: likewise, null for no value (RFC 9810 5.1.1)
   trusted           list of trust anchors, PEM certificates; none: a MAC vouches for the CA's own
   tls_trusted       list of trust anchors of an https server, PEM certificates
+  tls_identity      show an https server the active identity's certificate
   recipient         name of the CA as in subject; null: unknown
   expect_sender     name that signed replies must come from, as in subject; null: any
   server_certificate  PEM of the only certificate that may sign replies; null: any that chains to an anchor
@@ -187,6 +188,7 @@ _TABLE = (  # key, default, is the value good?
     ("general_info", [], _list_of(_oid_and_maybe_der)),
     ("trusted", [], _list_of(_certificate)),
     ("tls_trusted", [], _list_of(_certificate)),
+    ("tls_identity", False, _flag),
     ("recipient", None, _or_null(_name)),
     ("expect_sender", None, _or_null(_name)),
     ("server_certificate", None, _or_null(_certificate)),

@@ -112,6 +112,7 @@ def _cmp(job):
     resume: go on with the pending transaction
     """
     from . import agent, clock, crypto
+    from .cmp import msg
     from .store import Store
 
     settings = _settings(job)
@@ -126,7 +127,7 @@ def _cmp(job):
     protection = _protection(job, backend, settings, identity)
     anchors = None if settings["trusted"] else agent.pinned(store)
     run = _transaction(job, backend, settings, store, protection, identity, anchors, meter)
-    transport = agent.transport(settings)
+    transport = agent.transport(settings, _tls_client(settings, backend, store))
 
     def on_event(name, value, octets):
         if name == "saved":
@@ -144,10 +145,8 @@ def _cmp(job):
         return job.get("wait", True)
 
     try:
-        if job["op"] in ("rr", "genm"):
-            done = agent.drive(run, transport, clock.now, wait, None, on_event)
-        else:
-            done = agent.enrol(run, transport, store, clock.now, wait, on_event)
+        drive = agent.ask if run.request.body in (msg.RR, msg.GENM) else agent.enrol
+        done = drive(run, transport, store, clock.now, wait, on_event)
         if not done:
             raise TransportError(_FACTORY_WAITING)
     finally:
@@ -156,6 +155,18 @@ def _cmp(job):
         transport.close()
         protection.wipe()
     return _answer(job, run, backend, store, clock.now())
+
+
+def _tls_client(settings, backend, store):
+    """What an https server is shown, if that is wanted: certificate and key of the active identity."""
+    from . import agent
+
+    if not settings["tls_identity"]:
+        return None
+    identity = agent.load_identity(store)
+    if identity is None:
+        raise ConfigError(_FACTORY_NO_IDENTITY)
+    return agent.tls_credentials(backend, identity)
 
 
 def _settings(job):
@@ -178,10 +189,11 @@ def _transaction(job, backend, settings, store, protection, identity, anchors, m
         meter.event("check", what=token)
 
     if job["op"] == "resume":
-        run = agent.resume(settings, backend, protection, store, anchors, on_check)
-        if run is None:
-            raise ConfigError(_FACTORY_NO_PENDING)
-        return run
+        for record in ("pending", "asked"):
+            run = agent.resume(settings, backend, protection, store, record, anchors, on_check)
+            if run is not None:
+                return run
+        raise ConfigError(_FACTORY_NO_PENDING)
     request = _request(job, backend, settings, identity, meter)
     return agent.transaction(settings, backend, protection, request, anchors, on_check)
 
@@ -270,7 +282,7 @@ def _answer(job, run, backend, store, now):
     from . import oid
 
     answer = {"pki_status": run.status, "status_string": run.text}
-    if job["op"] == "genm":
+    if run.infos:
         answer["infos"] = [[oid.to_text(i), None if value is None else _hex(value)] for i, value in run.infos]
         _root_update(job, run, backend, store, now, answer)
     elif run.certificate:

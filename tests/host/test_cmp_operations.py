@@ -2,18 +2,23 @@
 
 import json
 import os
+import select
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from certlet_host.ca.state import open_state
+from certlet_host.demo import site_ca
 from host.test_cmp_ir import ROOT, Lab
 
 CERTLET = (sys.executable, "-m", "certlet_host")
@@ -133,6 +138,31 @@ def test_waiting_and_resuming(board):
         assert (status, report["error_code"]) == (2, 904)
 
 
+# operation, options, record of what waits
+WAITING = [
+    ("kur", ("--subject", "/CN=dev1"), "pending"),
+    ("kur", (), "pending"),
+    ("p10cr", WISH, "pending"),
+    ("ir", (*WISH, "--centralkeygen"), "pending"),
+    ("genm", (*MAC, "--infotype", "caCerts"), "asked"),
+    ("rr", (), "asked"),
+]
+
+
+@pytest.mark.parametrize("row", WAITING, ids=[f"{op} {' '.join(options)}" for op, options, _ in WAITING])
+def test_every_operation_resumes(board, row):
+    """The CA lets the operation wait; the board stops, and goes on in another run with nothing but its credentials."""
+    op, options, record = row
+    with board.serve("") as url:
+        board.good("ir", url, "owner", *WISH)
+    with board.serve("wait=2:1") as url:
+        status, report, errors = board.run(op, url, "waits", *options, "--no-wait")
+        assert (status, report["error_code"]) == (1, 905), errors
+        assert record in board.records()
+        board.good("resume", url, "waits", *(MAC if "--ref" in options else ()))
+    assert record not in board.records()
+
+
 @pytest.mark.parametrize("provoked", ["wait=5:1", "wait=5:1;only=pkiconf"], ids=["ip", "pkiConf"])
 def test_a_board_that_is_killed_while_it_waits(board, provoked):
     """SIGKILL of the whole process group in the middle of the polling; the next run finishes the transaction."""
@@ -154,6 +184,63 @@ def test_a_board_that_is_killed_while_it_waits(board, provoked):
         report = board.good("resume", url, "killed", *WISH)
     assert board.status_of(report["serial"]) == "confirmed"
     assert "pending" not in board.records()
+
+
+class TlsFront(threading.Thread):
+    """Takes TLS for a lab CA, from whoever shows a certificate of that CA, and passes the octets on."""
+
+    def __init__(self, folder, target):
+        super().__init__(daemon=True)
+        anchor, certificate, key = site_ca(folder / "site")
+        (folder / "site.pem").write_bytes(anchor.public_bytes(Encoding.PEM))
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate, key)
+        self.context.verify_mode = ssl.CERT_REQUIRED
+        for file in ("root.pem", "issuing.pem"):
+            self.context.load_verify_locations(folder / "ca" / file)
+        self.target = target
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://localhost:{self.listener.getsockname()[1]}"
+        self.peers = []
+
+    def run(self):
+        while True:
+            try:
+                raw, _ = self.listener.accept()
+            except OSError:
+                return
+            raw.settimeout(10)
+            try:
+                with self.context.wrap_socket(raw, server_side=True) as stream:
+                    self.peers.append(stream.getpeercert()["serialNumber"])
+                    self.pass_on(stream)
+            except OSError:
+                raw.close()
+
+    def pass_on(self, stream):
+        with socket.create_connection(self.target) as ca:
+            while True:
+                for ready in select.select([stream, ca], [], [], 10)[0]:
+                    data = ready.recv(65536)
+                    if not data:
+                        return
+                    (ca if ready is stream else stream).sendall(data)
+
+
+def test_over_https_with_a_client_certificate(board):
+    with board.serve("") as url:
+        board.good("ir", url, "tls", *WISH)
+        front = TlsFront(board.folder, ("127.0.0.1", int(url.rpartition(":")[2])))
+        front.start()
+        try:
+            tls = ("--tls-trusted", "site.pem")
+            status, report, _ = board.run("kur", front.url, "tls next", *tls)
+            assert (status, report["error_code"]) == (1, 615), report
+            board.good("kur", front.url, "tls next", *tls, "--tls-identity")
+        finally:
+            front.listener.close()
+    serial = f"{board.certificate('tls').serial_number:x}"
+    assert {peer.lower().lstrip("0") for peer in front.peers} == {serial}
 
 
 def test_a_new_root(board):

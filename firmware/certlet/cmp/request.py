@@ -211,6 +211,20 @@ class GeneralRequest:
         w.close(m)
 
 
+class Resumed:
+    """An operation whose request has left already: no more than its replies are judged by."""
+
+    general_info = ()
+
+    def __init__(self, body, key, implicit_confirm, pvno):
+        self.body = body
+        self.reply = msg.CP if body == msg.P10CR else body + 1
+        self.cert_req_id = 0 if body in (msg.IR, msg.CR, msg.KUR) else -1
+        self.key = key
+        self.implicit_confirm = implicit_confirm
+        self.pvno = pvno
+
+
 def _spki(key):
     w = Writer(128)
     algorithm.write_spki(w, key)
@@ -259,11 +273,3 @@ def text_control(identifier, text):
     w = Writer(64)
     w.utf8(text)
     return identifier, w.bytes()
-
-
-def publication_control(publish):
-    """pkiPublicationInfo: ask to publish (anywhere) or not to, RFC 4211 6.3.
-
-    PKIPublicationInfo ::= SEQUENCE { action INTEGER { dontPublish (0), pleasePublish (1) }, pubInfos ... OPTIONAL }
-    """
-    return oid.PKI_PUBLICATION_INFO, b"\x30\x03\x02\x01\x01" if publish else b"\x30\x03\x02\x01\x00"

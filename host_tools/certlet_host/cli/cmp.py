@@ -35,6 +35,7 @@ _COMMON = (
     click.option("--key", type=FILE, help="PEM key of --cert."),
     click.option("--trusted", type=FILE, help="PEM trust anchors; without them, under --ref, the CA may name its own."),
     click.option("--tls-trusted", type=FILE, help="PEM trust anchors of an https server; needed for https."),
+    click.option("--tls-identity", is_flag=True, help="Show an https server the certificate of the board's identity."),
     click.option("--srvcert", type=FILE, help="PEM of the only certificate that may sign replies."),
     click.option("--expect-sender", metavar="/CN=x", help="Name that signed replies must come from."),
     click.option("--recipient", metavar="/CN=x", help="Name of the CA, for CAs that want to read it."),
@@ -239,6 +240,7 @@ def _run(op: str, options: dict, settings: dict, request: dict) -> None:
         settings | {
             "trusted": credentials.read_anchors(take("trusted")),
             "tls_trusted": credentials.read_anchors(take("tls_trusted")),
+            "tls_identity": take("tls_identity"),
             "server_certificate": credentials.read_anchors(srvcert)[0] if srvcert else None,
             "expect_sender": name(expect) if expect else None,
             "recipient": name(recipient) if recipient else None,
