@@ -9,7 +9,7 @@ from hashlib import sha256
 import replay
 from certlet import agent, oid
 from certlet.cmp import client, general, msg, protect, response, status
-from certlet.cmp.request import GeneralRequest
+from certlet.cmp.request import GeneralRequest, Revocation
 from certlet.cmp.verify import Trust
 from certlet.der import Reader, Writer
 from certlet.errors import BadSignature, ProtocolError, Rejected, TransportError, Untrusted
@@ -220,24 +220,31 @@ def test_trap_08_two_identifiers_of_hmac_sha1():
     crypto = replay.scripted(b"8")
     mac = protect.Mac(crypto, "dev1", b"secret", 100)
     seen = 0
-    for digest, name in ((oid.SHA1, "sha1"), (oid.SHA256, "sha256")):
-        for identifier in (oid.HMAC_SHA1, oid.HMAC_SHA1_IPSEC):
-            for null in (b"", b"\x05\x00"):
-                w = Writer()
-                a = w.open(0x30)
-                w.raw(oid.PASSWORD_BASED_MAC)
-                b = w.open(0x30)
-                w.octets(b"saltsalt")
-                w.tlv(0x30, digest + null)
-                w.integer(100)
-                w.tlv(0x30, identifier + null)
-                w.close(b)
-                w.close(a)
-                key = crypto.repeat_digest(name, b"secretsaltsalt", 100)
-                mac.verify(Protected(w.bytes(), crypto.hmac("sha1", key, b"text")))
-                raises(Untrusted, 407, mac.verify, Protected(w.bytes(), bytes(20)))
-                seen += 1
-    assert seen == 8
+    for digest, name, identifier, of_mac in (
+        (oid.SHA1, "sha1", oid.HMAC_SHA1, "sha1"),
+        (oid.SHA1, "sha1", oid.HMAC_SHA1_IPSEC, "sha1"),
+        (oid.SHA256, "sha256", oid.HMAC_SHA1, "sha1"),
+        (oid.SHA256, "sha256", oid.HMAC_SHA1_IPSEC, "sha1"),
+        (oid.SHA256, "sha256", oid.HMAC_SHA256, "sha256"),
+        (oid.SHA384, "sha384", oid.HMAC_SHA384, "sha384"),
+        (oid.SHA512, "sha512", oid.HMAC_SHA512, "sha512"),
+    ):
+        for null in (b"", b"\x05\x00"):
+            w = Writer()
+            a = w.open(0x30)
+            w.raw(oid.PASSWORD_BASED_MAC)
+            b = w.open(0x30)
+            w.octets(b"saltsalt")
+            w.tlv(0x30, digest + null)
+            w.integer(100)
+            w.tlv(0x30, identifier + null)
+            w.close(b)
+            w.close(a)
+            key = crypto.repeat_digest(name, b"secretsaltsalt", 100)
+            mac.verify(Protected(w.bytes(), crypto.hmac(of_mac, key, b"text")))
+            raises(Untrusted, 407, mac.verify, Protected(w.bytes(), bytes(20)))
+            seen += 1
+    assert seen == 14
 
 
 class Protected:
@@ -555,6 +562,10 @@ def test_trap_26_any_other_reply_ends_the_polling():
 def test_trap_27_revocations():
     """The reason is ENUMERATED; rp may hold nothing but a status; a second rr is certRevoked."""
     assert unhexlify("0603551d1504030a0104") in sent("MAC, rr: all well")
+    for reason in (0, 1, 2, 3, 4, 5, 6, 8, 9, 10):
+        w = Writer()
+        Revocation(NULL_DN, b"\1", reason).write(w, None, 0)
+        assert w.bytes()[-10:] == unhexlify("0603551d1504030a01%02x" % reason)[-10:]
     c, transaction = waiting("MAC, rr: all well")
     reply = forge(transaction, secret_of(c, transaction), msg.RP, unhexlify("300730053003020100"), c["now"])
     transaction.receive(reply, c["now"])
