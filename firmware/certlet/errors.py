@@ -93,6 +93,7 @@ that a peer sent.
   427  CMP_INFO           an InfoTypeAndValue cannot be read
   428  CMP_CENTRAL_KEY    the key that the CA made is signed by no key generation authority
   429  CMP_AUTHORITY      the signer is neither a CA nor an RA, nor named by the configuration
+  430  CMP_SECRET         the CA cannot verify our MAC
 
   901  FACTORY_VERB       the host asked for a verb that this firmware does not have
   902  FACTORY_EXPORT     a key may leave a simulated board only

@@ -102,7 +102,7 @@ def test_what_an_enrolment_leaves(enrolled):
 
 # what is wrong, how the CA misbehaves, options that come last (and win), exit status, error code, a word of the line
 BAD = [
-    ("wrong secret", "", "--secret-file wrong", 1, 416, "badMessageCheck"),
+    ("wrong secret", "", "--secret-file wrong", 1, 430, "badMessageCheck"),
     ("wrong CA pinned", "", "--trusted other.pem", 5, 311, "anchor"),
     ("certificate of an unknown CA", "other-ca", "", 5, 311, "anchor"),
     ("expired chain", "expired-chain", "", 5, 313, "expired"),

@@ -38,6 +38,7 @@ _CMP_ERROR = const(416)
 _CMP_TIMEOUT = const(417)
 _CMP_STATE = const(418)
 _CMP_READ_ERROR = const(424)
+_CMP_SECRET = const(430)
 
 IDLE = const(0)
 SENT = const(1)
@@ -259,6 +260,8 @@ class Transaction:
     def _receive_error(self, message, now):
         self.status, self.fail_info, self.text, _ = response.read_error(message.content)
         if self.status != status.WAITING:
+            if self.fail_info & status.BAD_MESSAGE_CHECK and self.verifier.mac:
+                raise Rejected(_CMP_SECRET, self.status, self.fail_info, self.text)
             raise Rejected(_CMP_ERROR, self.status, self.fail_info, self.text)
         self.poll_id = _WHOLE
         self._wait(now, 0)

@@ -14,7 +14,9 @@ KEY_UPDATE_WARNING = const(6)
 # with a certificate: it is ours; the last two are warnings that another one is or will be revoked
 GRANTED = (ACCEPTED, GRANTED_WITH_MODS, REVOCATION_WARNING, REVOCATION_NOTIFICATION)
 
-# bits of PKIFailureInfo that we send, as masks: not the certificate that we asked for, or none that we can read
+# PKIFailureInfo, as masks: our protection does not verify at the CA
+BAD_MESSAGE_CHECK = const(0x02)
+# what we send: not the certificate that we asked for, or none that we can read
 INCORRECT_DATA = const(0x80)
 BAD_DATA_FORMAT = const(0x20)
 
