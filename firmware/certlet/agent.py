@@ -58,11 +58,11 @@ def tls_credentials(crypto, identity):
     return identity.certificate, w.bytes()
 
 
-def transaction(settings, crypto, protection, request, anchors=None, on_check=None):
+def transaction(settings, crypto, protection, request, anchors=None, on_check=None, timed=True):
     """A CMP transaction as the checked configuration `settings` wants it.
 
     `protection` is a `cmp.protect.Mac` or `Signer`, `request` one of `cmp.request`; `anchors` (DER) replace those of
-    the configuration.
+    the configuration. `timed` False leaves messageTime and validity out: a wrong time is worse than none.
     """
     from .cmp.keys import open_encrypted
 
@@ -73,8 +73,9 @@ def transaction(settings, crypto, protection, request, anchors=None, on_check=No
         profile.trust(settings, anchors),
         profile.name(settings["recipient"]),
         settings["total_timeout"],
-        on_check=on_check,
-        cms=open_encrypted,
+        timed,
+        on_check,
+        open_encrypted,
     )
 
 

@@ -28,7 +28,7 @@ _UTF8 = const(0x0C)
 
 _MAX_DEPTH = const(16)  # a PKIMessage needs 8 levels down to its certificate
 _MAX_INTEGER = const(8)  # octets; serial numbers and nonces are never turned into numbers
-_MAX_BITS = const(5)  # octets of a named bit list: PKIFailureInfo has 27 bits, RFC 9810 5.2.3
+_MAX_BITS = const(17)  # octets of a named bit list: PKIFailureInfo has 27 bits, RFC 9810 5.2.3, and may get more
 
 
 def header(tag, length):
@@ -305,7 +305,7 @@ class Reader:
         return data[1:]
 
     def named_bits(self, tag=_BIT_STRING):
-        """A named bit list of up to 32 bits as a number; bit i of the list is bit i of it.
+        """A named bit list of up to 128 bits as a number; bit i of the list is bit i of it.
 
         Trailing zero bits are tolerated: CAs send them, and they change nothing.
         """

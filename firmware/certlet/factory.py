@@ -183,7 +183,7 @@ def _settings(job):
 
 def _transaction(job, backend, settings, store, protection, identity, anchors, meter):
     """The transaction that the job asks for."""
-    from . import agent
+    from . import agent, clock
 
     def on_check(token):
         meter.event("check", what=token)
@@ -195,7 +195,7 @@ def _transaction(job, backend, settings, store, protection, identity, anchors, m
                 return run
         raise ConfigError(_FACTORY_NO_PENDING)
     request = _request(job, backend, settings, identity, meter)
-    return agent.transaction(settings, backend, protection, request, anchors, on_check)
+    return agent.transaction(settings, backend, protection, request, anchors, on_check, clock.is_set())
 
 
 def _request(job, backend, settings, identity, meter):

@@ -236,5 +236,9 @@ def test_clock():
         for year, seconds in ((1970, 1767225600), (1970, 1767225600.9), (2000, 820540800)):
             clock.time = _Time(year, seconds)
             assert clock.now() == 1767225600
+            assert clock.is_set()
+        for year, seconds in ((1970, 1609459200), (2000, 662774400), (1970, 0), (2000, 0)):  # boards at power-on
+            clock.time = _Time(year, seconds)
+            assert not clock.is_set()
     finally:
         clock.time = time

@@ -14,7 +14,7 @@ INTEGERS = (
 )  # fmt: skip
 
 # (bits, content octets): X.690 11.2, named bit lists
-NAMED_BITS = ((0, "00"), (1, "0780"), (1 << 1, "0640"), (1 << 7, "0001"), (1 << 8, "070080"), (1 << 26, "0500000020"), (516, "062040"))
+NAMED_BITS = ((0, "00"), (1, "0780"), (1 << 1, "0640"), (1 << 7, "0001"), (1 << 8, "070080"), (1 << 26, "0500000020"), (516, "062040"), (1 << 127, "00" * 16 + "01"))
 
 # (why, octets, code, method, arguments)
 REFUSED = (
@@ -45,7 +45,7 @@ REFUSED = (
     ("8 unused bits", "03020800", VALUE, "named_bits", ()),
     ("unused bits of no octet", "030101", VALUE, "named_bits", ()),
     ("unused bits that are set", "03020481", VALUE, "named_bits", ()),
-    ("bit list too long", "0306000000000000", VALUE, "named_bits", ()),
+    ("bit list too long", "031200" + "00" * 17, VALUE, "named_bits", ()),
     ("not UTF-8", "0c02c328", VALUE, "utf8", (10,)),
 )
 
