@@ -11,12 +11,14 @@ from micropython import const
 
 from . import profile
 from .cmp import client, msg, status
+from .cmp.request import Resumed
 from .der import Writer
 from .errors import Error, ProtocolError, StoreError, TransportError
 from .store import pack, unpack
 
 _STORE_FIELDS = const(706)
 
+_DAY = const(86400)
 _FIELDS = const(4)  # of an identity
 _FILE_WAITING = const(681)
 _FILE_SECONDS = const(1)  # from one look for a reply to the next
@@ -116,7 +118,7 @@ def drive(run, transport, now, wait=None, save=None, on_event=None):
     while run.state != client.DONE:
         due = run.send(now()) if run.unanswered is None else (msg.peek_body(run.unanswered), run.unanswered)
         if due is None:
-            seconds = max(1, run.not_before - now())
+            seconds = min(max(1, run.not_before - now()), _DAY)  # a clock that fell back waits a day, not years
             on_event("waiting", seconds, None)
             if not (wait and wait(seconds)):
                 return False
@@ -131,7 +133,7 @@ def drive(run, transport, now, wait=None, save=None, on_event=None):
         try:
             run.receive(reply, now())
         except ProtocolError:
-            if run.authentic:
+            if run.authentic and not run.failure:
                 _give_up(run, transport, now, on_event)
             raise
         if save and run.state in (client.CONFIRM, client.POLL) and not run.failure:
@@ -193,7 +195,11 @@ def ask(run, transport, store, now, wait=None, on_event=None):
 
 
 def _kept(run, transport, store, record, now, wait, on_event):
-    """`drive` with a record of what waits, which goes when an error ends it all; a lost connection does not."""
+    """`drive` with a record of what waits, which goes when the CA ends it all, or we refuse what it sent.
+
+    A lost connection and a reply that is not the CA's leave the record: anybody on the way can make those.
+    """
+    ours = [isinstance(run.request, Resumed)]
 
     def save():
         from .cmp.resume import dump
@@ -202,12 +208,13 @@ def _kept(run, transport, store, record, now, wait, on_event):
         key = run.key.ref if run.key else b""
         head = bytes([request.body, request.implicit_confirm, run.header.pvno])
         store.save(record, pack((head, key, dump(run))))
+        ours[0] = True
         on_event("saved", record, None)
 
     try:
         return drive(run, transport, now, wait, save, on_event)
     except Error as e:
-        if not isinstance(e, TransportError):
+        if ours[0] and not isinstance(e, TransportError) and (run.authentic or run.failure):
             store.remove(record)
         raise
 
@@ -217,13 +224,15 @@ def resume(settings, crypto, protection, store, record="pending", anchors=None, 
 
     Trust and protection must be those that it was started with. StoreError CMP_DUMP, STORE_DAMAGED.
     """
-    from .cmp.request import Resumed
     from .cmp.resume import load
 
     data = store.load(record)
     if data is None:
         return None
-    head, key_ref, dumped = unpack(data)
+    fields = unpack(data)
+    if len(fields) != 3 or len(fields[0]) != 3:
+        raise StoreError(_STORE_FIELDS, len(fields))
+    head, key_ref, dumped = fields
     body, implicit_confirm, pvno = head
     request = Resumed(body, crypto.load(key_ref) if key_ref else None, bool(implicit_confirm), pvno)
     run = transaction(settings, crypto, protection, request, anchors, on_check)
@@ -240,10 +249,12 @@ def pinned(store):
 def update_root(store, crypto, update, old, now):
     """Replace the pinned root `old` (DER) by the new one of a `cmp.general.RootUpdate`, in one write.
 
-    Without oldWithNew the old root stays beside the new one, for what it has issued. Untrusted CMP_ROOT_UPDATE.
+    Without oldWithNew the old root stays beside the new one, for what it has issued; other roots that an earlier
+    update left stay too. Untrusted CMP_ROOT_UPDATE.
     """
     update.check(crypto, old, now)
-    anchors = (update.new_with_new,) if update.old_with_new else (update.new_with_new, old)
+    kept = [der for der in pinned(store) or () if der != old]
+    anchors = [update.new_with_new] + ([] if update.old_with_new else [old]) + kept
     store.save("anchors", pack(anchors))
     return anchors
 

@@ -11,7 +11,8 @@
   extended_key_usage  list of purposes, e.g. "clientAuth", or dotted OIDs
   policies          list of dotted OIDs of certificate policies
   extensions        more extensions: list of [dotted OID, critical, DER in hexadecimal]
-  key_type          kind of key to make, "p256"; "ca": the CA makes it
+  key_type          kind of key to make, "p256", "p384", "ed25519", "rsa2048", "rsa3072", "rsa4096"; "ca": the CA
+                    makes it; "ca-p256" and so on: of that kind
   popo              proof of possession: "signature", "raVerified", "keyEncipherment", "keyAgreement"
   profile           name of a certificate profile at the CA
   controls          CRMF controls: list of [dotted OID, DER in hexadecimal] (RFC 4211 6)

@@ -232,7 +232,7 @@ def _key(job, backend, settings, identity, meter):
     if job.get("same_key") and identity:
         return backend.load(identity.key_ref)
     kind = settings["key_type"]
-    if kind == "ca":
+    if kind[:2] == "ca":
         return None
     key = backend.generate(kind)
     meter.event("key", alg=key.alg, backend=dict(backend.backends())[key.alg])

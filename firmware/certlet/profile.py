@@ -9,7 +9,7 @@ from .cmp import msg
 from .cmp.protect import Mac
 from .cmp.request import CertificateRequest
 from .cmp.verify import Trust
-from .config import KEY_USAGES
+from .config import KEY_USAGES, check
 from .der import Writer
 from .errors import ConfigError
 from .x509.name import attribute_name, write_name
@@ -17,6 +17,9 @@ from .x509.name import attribute_name, write_name
 _PROFILE_VALUE = const(811)
 
 _SEQUENCE = const(0x30)
+_UTF8 = const(0x0C)
+_PRINTABLE = const(0x13)
+_IA5 = const(0x16)
 
 # id-kp 1.3.6.1.5.5.7.3.x, RFC 5280 4.2.1.12, RFC 9810 app. F
 _PURPOSES = (
@@ -31,11 +34,21 @@ _ID_KP = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x03"
 _CERTIFICATE_POLICIES = b"\x06\x03\x55\x1d\x20"
 
 
+# extensions that have settings of their own
+_SETTINGS = (
+    (oid.CE_SAN, "san"),
+    (oid.CE_KEY_USAGE, "key_usage"),
+    (oid.CE_EKU, "extended_key_usage"),
+    (_CERTIFICATE_POLICIES, "policies"),
+)
+
+
 def request(settings, body, key, old=None, controls=()):
     """The CertificateRequest for ir, cr or kur that `settings` describe; `key` None lets the CA make it.
 
     ConfigError PROFILE_VALUE for an OID, purpose or octets that cannot be read.
     """
+    kind = settings["key_type"]
     try:
         extensions = [(oid.from_text(i), critical, unhexlify(der)) for i, critical, der in settings["extensions"]]
         if settings["policies"]:
@@ -56,6 +69,7 @@ def request(settings, body, key, old=None, controls=()):
             general_info=_pairs(settings["general_info"]),
             popo=settings["popo"],
             implicit_confirm=settings["implicit_confirm"],
+            key_alg=kind[3:] if kind[:3] == "ca-" else None,
         )
     except ValueError:
         raise ConfigError(_PROFILE_VALUE)
@@ -64,25 +78,45 @@ def request(settings, body, key, old=None, controls=()):
 def with_template(settings, template):
     """The settings as a `cmp.general.Template` of the CA wants them (RFC 9810 5.3.19.16).
 
-    Its subject rules, with our values where it leaves them empty; its extensions are added; a kind of key that it does
-    not certify is replaced by one that it does. ConfigError PROFILE_VALUE for an attribute that we cannot fill in.
+    Its subject rules, with our values where it leaves them empty; its extensions come instead of ours of the same kind;
+    a kind of key that it does not certify is replaced by the first that it does. ConfigError PROFILE_VALUE for an
+    attribute that we cannot fill in or a key that we cannot make, CONFIG_VALUES for values out of bounds.
     """
     settings = dict(settings)
     if template.subject is not None:
         ours = dict([(attribute, value) for attribute, value in settings["subject"]])
         subject = []
-        for identifier, _, text in template.subject:
+        for identifier, tag, text in template.subject:
             attribute = attribute_name(identifier)
-            value = text.decode() or ours.get(attribute)
+            value = _text(tag, text) or ours.get(attribute)
             if not attribute or not value:
                 raise ConfigError(_PROFILE_VALUE, attribute)
             subject.append((attribute, value))
         settings["subject"] = subject
-    extra = [(oid.to_text(i), critical, hexlify(der)) for i, critical, der in template.extensions]
-    settings["extensions"] = list(settings["extensions"]) + extra
-    if settings["key_type"] != "ca" and not template.allows_p256() and template.rsa_bits:
-        settings["key_type"] = "rsa%d" % template.rsa_bits[0]
-    return settings
+    for identifier, critical, der in template.extensions:
+        dotted = oid.to_text(identifier)
+        for known, setting in _SETTINGS:
+            if known == identifier:
+                settings[setting] = []
+        ours = [row for row in settings["extensions"] if row[0] != dotted]
+        settings["extensions"] = ours + [(dotted, critical, hexlify(der).decode())]
+    if (template.algorithms or template.rsa_bits) and settings["key_type"][:2] != "ca":
+        kinds = template.kinds()
+        if not kinds:
+            raise ConfigError(_PROFILE_VALUE, "key_type")
+        if settings["key_type"] not in kinds:
+            settings["key_type"] = kinds[0]
+    return check(settings)
+
+
+def _text(tag, octets):
+    """The text of a string in a Name; ConfigError PROFILE_VALUE for types that we do not write."""
+    try:
+        if tag in (_UTF8, _PRINTABLE, _IA5):
+            return octets.decode()
+    except ValueError:
+        pass
+    raise ConfigError(_PROFILE_VALUE, tag)
 
 
 def general_info(settings):

@@ -3,9 +3,20 @@
 from binascii import unhexlify
 
 import replay
+from certlet import agent
 from certlet.cmp import client, msg, protect, request, response, resume, status
 from certlet.der import Reader, Writer
-from certlet.errors import BadSignature, ConfigError, CryptoError, Error, ProtocolError, Rejected, StoreError, Untrusted
+from certlet.errors import (
+    BadSignature,
+    ConfigError,
+    CryptoError,
+    Error,
+    ProtocolError,
+    Rejected,
+    StoreError,
+    TransportError,
+    Untrusted,
+)
 from certlet.x509.certificate import Certificate
 from support import each_vector, raises
 
@@ -263,10 +274,7 @@ def test_a_certificate_that_cannot_be_named_is_refused_by_an_error_message():
 
 def forge_confirmation(transaction, c):
     """A pkiConf that passes, for the verifier of the transaction takes everything."""
-    mate = case("signature")["signer"]
-    key = transaction.crypto.load(unhexlify(mate["key"]))
-    signer = protect.Signer(transaction.crypto, key, unhexlify(mate["certificate"]))
-    return forge(transaction, signer, msg.PKI_CONF, Writer.null, c["now"])
+    return forge(transaction, _mate(transaction), msg.PKI_CONF, Writer.null, c["now"])
 
 
 def test_dumps():
@@ -286,6 +294,143 @@ def test_dumps():
     raises(StoreError, 425, resume.load, replay.start(c), waiting + b"\0")
     resume.load(fresh, waiting)
     assert (fresh.state, fresh.header.transaction_id) == (client.POLL, transaction.header.transaction_id)
+
+
+class Records:
+    """As much of a store as the agent uses, in memory."""
+
+    def __init__(self):
+        self.data = {}
+        self.saves = []
+
+    def save(self, name, data):
+        self.saves.append(name)
+        self.data[name] = data
+
+    def load(self, name):
+        return self.data.get(name)
+
+    def remove(self, name):
+        self.data.pop(name, None)
+
+
+class Line:
+    """A transport whose replies are given, octets or an exception each."""
+
+    def __init__(self, replies):
+        self.replies = list(replies)
+
+    def exchange(self, message):
+        reply = self.replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+
+def test_what_is_not_of_the_ca_costs_no_transaction():
+    """A web page, an unprotected error and a broken line in place of pkiConf or pollRep: `pending` stays for `resume`."""
+    waiting, plain = case("MAC, ir: polled twice"), case("MAC")
+    unprotected = unhexlify(case("MAC, unprotected error")["replies"][0])
+    for c in (waiting, plain):
+        first = unhexlify(c["replies"][0])
+        for bad in (b"<html>", unprotected, TransportError(614)) + ((first,) if c is plain else ()):
+            store = Records()
+            raises(Error, None, agent.enrol, replay.start(c), Line([first, bad]), store, lambda: c["now"], lambda s: True)
+            assert list(store.data) == ["pending"], bad
+    for title in ("MAC, error message for certConf",):
+        c = case(title)
+        store = Records()
+        line = Line([unhexlify(r) for r in c["replies"]])
+        raises(Rejected, 416, agent.enrol, replay.start(c), line, store, lambda: c["now"])
+        assert store.data == {}
+
+
+def test_an_earlier_pending_transaction_is_not_ours_to_remove():
+    c = case("MAC, rejected with a text")
+    store = Records()
+    store.save("pending", b"of another run")
+    raises(Rejected, 415, agent.enrol, replay.start(c), Line([unhexlify(c["replies"][0])]), store, lambda: c["now"])
+    assert store.data == {"pending": b"of another run"}
+
+
+def test_a_ca_that_never_answers_is_not_asked_without_end():
+    """Without `wait` the first pause ends the run; pauses that a CA wants to be zero or less are a second."""
+    c = case("MAC, ir: polled twice")
+    store = Records()
+    run = replay.start(c)
+    assert agent.enrol(run, Line([unhexlify(r) for r in c["replies"][:2]]), store, lambda: c["now"]) is None
+    assert run.not_before >= c["now"] + 1
+    assert list(store.data) == ["pending"]
+
+
+def test_a_clock_that_fell_back_waits_a_day_at_most():
+    c = case("MAC, ir: polled twice")
+    waits = []
+    run = replay.start(c)
+    replies = Line([unhexlify(r) for r in c["replies"][:2]])
+    times = [c["now"]] * 6 + [0] * 10
+    assert agent.enrol(run, replies, Records(), lambda: times.pop(0), lambda s: waits.append(s)) is None
+    assert max(waits) <= 86400
+
+
+def test_confirmed_already_is_done():
+    """pkiConf was lost, certConf goes out again, and the CA answers that the certificate is confirmed."""
+    c = case("MAC")
+    for fail_info, state in ((status.CERT_CONFIRMED, client.DONE), (status.BAD_DATA_FORMAT, client.FAILED)):
+        transaction = replay.start(c)
+        transaction.send(c["now"])
+        transaction.receive(unhexlify(c["replies"][0]), c["now"])
+        transaction.send(c["now"])
+        transaction.verifier.verify = lambda message, now: "mac"
+        signer = _mate(transaction)
+        reply = forge(transaction, signer, msg.ERROR, lambda w: response.write_error(w, fail_info, "no"), c["now"])
+        try:
+            transaction.receive(reply, c["now"])
+        except Rejected as e:
+            assert e.code == 416
+        assert transaction.state == state
+
+
+def _mate(transaction):
+    mate = case("signature")["signer"]
+    key = transaction.crypto.load(unhexlify(mate["key"]))
+    return protect.Signer(transaction.crypto, key, unhexlify(mate["certificate"]))
+
+
+def test_statuses_of_a_revocation():
+    """Only what grants it is success, RFC 9810 5.2.3."""
+    c = case("MAC, rr: all well")
+    for number, code in ((0, 0), (1, 0), (4, 0), (5, 0), (2, 415), (6, 415), (7, 413), (99, 413), (-1, 413)):
+        transaction = replay.start(c)
+        transaction.send(c["now"])
+        transaction.verifier.verify = lambda message, now: "mac"
+
+        def write(w):
+            m = w.open(0x30)
+            a = w.open(0x30)
+            status.write_status(w, number)
+            w.close(a)
+            w.close(m)
+
+        reply = forge(transaction, _mate(transaction), msg.RP, write, c["now"])
+        try:
+            transaction.receive(reply, c["now"])
+            assert code == 0, number
+            assert transaction.state == client.DONE
+        except Error as e:
+            assert e.code == code, number
+
+
+def test_the_work_for_pbmac1_is_bounded():
+    """Two digests an iteration and block; a long key and a slow digest count."""
+    rows = (
+        ("sha256", 10000, 32, True), ("sha256", 10000, 64, False), ("sha256", 5000, 64, True), ("sha256", 10001, 32, False),
+        ("sha1", 10000, 20, True), ("sha1", 10000, 32, False), ("sha1", 5000, 32, True), ("sha512", 200, 64, False),
+        ("sha384", 100, 32, False), ("sha256", 1000, 19, False), ("sha256", 1000, 65, False),
+    )  # fmt: skip
+    for digest, iterations, length, good in rows:
+        cheap = protect._cheap(digest, iterations, length) and iterations <= 10000
+        assert cheap is good, (digest, iterations, length)
 
 
 def test_give_up():

@@ -246,7 +246,9 @@ class Transaction:
         if body == msg.ERROR:
             self._receive_error(message, now)
         elif body == msg.POLL_REP and self.state == POLLING:
-            _, check_after, self.text = response.read_poll_response(message.content)
+            cert_req_id, check_after, self.text = response.read_poll_response(message.content)
+            if self.poll_id not in (_WHOLE, cert_req_id):
+                raise ProtocolError(_CMP_RESPONSE, cert_req_id)
             self._wait(now, check_after)
         elif self.phase == SENT and body == self.request.reply:
             _REPLIES[body](self, message, now)
@@ -260,6 +262,9 @@ class Transaction:
     def _receive_error(self, message, now):
         self.status, self.fail_info, self.text, _ = response.read_error(message.content)
         if self.status != status.WAITING:
+            if self.fail_info & status.CERT_CONFIRMED and self.phase == CONFIRMING and not self.failure:
+                self.state = DONE  # our certConf came twice, for its first pkiConf was lost
+                return
             if self.fail_info & status.BAD_MESSAGE_CHECK and self.verifier.mac:
                 raise Rejected(_CMP_SECRET, self.status, self.fail_info, self.text)
             raise Rejected(_CMP_ERROR, self.status, self.fail_info, self.text)
@@ -267,9 +272,13 @@ class Transaction:
         self._wait(now, 0)
 
     def _wait(self, now, check_after):
-        """Nothing to send before `check_after` seconds have passed; that number is the peer's, so it is clamped."""
+        """Nothing to send before `check_after` seconds have passed; that number is the peer's, so it is clamped.
+
+        The first pollReq may leave at once, to hear of the time; after it there is a second at least.
+        """
         self.on_check("waiting")
-        self.not_before = now + min(max(check_after, 0), _MAX_CHECK_AFTER)
+        least = 1 if self.state == POLLING else 0
+        self.not_before = now + min(max(check_after, least), _MAX_CHECK_AFTER)
         self.state = POLL
 
     def _receive_response(self, message, now):
@@ -335,6 +344,8 @@ class Transaction:
             self.poll_id = _WHOLE
             self._wait(now, 0)
             return
+        if self.status not in status.GRANTED:
+            raise ProtocolError(_CMP_RESPONSE, self.status)
         self.on_check("status")
         self.state = DONE
 

@@ -32,6 +32,7 @@ _SUBJECT = const(0xA5)
 _EXTENSIONS = const(0xA9)
 _BOOLEAN = const(0x01)
 _MAX_CRLS = const(4)
+_KEY_CERT_SIGN = const(32)
 
 
 def find(infos, number):
@@ -128,8 +129,9 @@ class RootUpdate:
         """Is the new root vouched for by the pinned root `old` (DER)? Untrusted CMP_ROOT_UPDATE if not.
 
         newWithOld must be signed by the OLD pinned key and hold the same name and key as newWithNew, which must be
-        self-signed and a CA; without newWithOld there is no proof (RFC 9810 4.4.2.2). oldWithNew, if there, must be
-        signed by the new key and hold the old one.
+        self-signed; both must be CA certificates of the old root's name, the link with no more limits than the new
+        root, or anything that the old root ever certified could become a root. Without newWithOld there is no proof
+        (RFC 9810 4.4.2.2). oldWithNew, if there, must be signed by the new key and hold the old one.
         """
         try:
             self._check(crypto, Certificate(old), now)
@@ -143,7 +145,13 @@ class RootUpdate:
         link = Certificate(self.new_with_old)
         _signed(crypto, new, new, new, now)
         _signed(crypto, link, old, new, now)
-        if not new.is_ca or not same_name(link.issuer, old.subject):
+        for certificate in (new, link):
+            usage = certificate.key_usage
+            if not certificate.is_ca or certificate.unknown_critical or not (usage is None or usage & _KEY_CERT_SIGN):
+                raise Untrusted(_CMP_ROOT_UPDATE)
+            if not same_name(certificate.subject, old.subject):
+                raise Untrusted(_CMP_ROOT_UPDATE)
+        if link.path_len < new.path_len or not same_name(link.issuer, old.subject):
             raise Untrusted(_CMP_ROOT_UPDATE)
         if self.old_with_new is not None:
             back = Certificate(self.old_with_new)
@@ -235,13 +243,7 @@ class Template:
             r.leave(pair)
         r.leave(end)
 
-    def allows_p256(self):
-        """Does the CA take P-256 keys? Yes, if it says nothing of keys."""
-        if not self.algorithms and not self.rsa_bits:
-            return True
-        w = Writer(32)
-        m = w.open(_SEQUENCE)
-        w.raw(oid.EC_PUBLIC_KEY)
-        w.raw(oid.CURVE_P256)
-        w.close(m)
-        return w.bytes() in self.algorithms
+    def kinds(self):
+        """The kinds of key that the CA certifies and we can make, as `Crypto.generate` names them."""
+        out = [kind for kind in ("p256", "p384", "ed25519") if algorithm.key_algorithm(kind) in self.algorithms]
+        return out + ["rsa%d" % bits for bits in self.rsa_bits if bits in (2048, 3072, 4096)]

@@ -22,6 +22,7 @@ _INTEGER = const(0x02)
 _SALT = const(16)
 _MIN_ITERATIONS = const(100)  # RFC 9810 5.1.3.1
 _MAX_ITERATIONS = const(10000)  # what an unauthenticated peer may make a board compute: 1.7 s on an RP2040
+_MAX_WORK = const(20000)  # digests that PBKDF2 may take: two an iteration and block of the key
 _MAX_SLOW = const(200)  # of SHA-384 and SHA-512, which no port has in C: some 500 times slower
 _MIN_KEY = const(20)  # octets that PBKDF2 must derive: a short key makes the MAC guessable, RFC 9579 section 6
 _MAX_KEY = const(64)
@@ -127,7 +128,7 @@ class Mac:
         most = _MAX_ITERATIONS if digest in ("sha1", "sha256") else _MAX_SLOW
         if digest is None or mac is None or not _MIN_ITERATIONS <= iterations <= most:
             raise Untrusted(_CMP_MAC_PARAMETER, iterations)
-        if length and not _MIN_KEY <= length <= _MAX_KEY:
+        if length and not _cheap(digest, iterations, length):
             raise Untrusted(_CMP_MAC_PARAMETER, length)
         if not self.crypto.equal(self._mac(derivation, mac, message.protected), message.protection):
             raise Untrusted(_CMP_MAC)
@@ -163,6 +164,13 @@ class Mac:
         for i in range(len(self.secret)):
             self.secret[i] = 0
         self._cached = None
+
+
+def _cheap(digest, iterations, length):
+    """Is a PBKDF2 key long enough, and the work for it bounded? By digests that ports have in C only."""
+    blocks = (length + 19) // 20 if digest == "sha1" else (length + 31) // 32
+    known = digest in ("sha1", "sha256") and _MIN_KEY <= length <= _MAX_KEY
+    return known and 2 * blocks * iterations <= _MAX_WORK
 
 
 def _write_identifier(w, identifier):

@@ -16,6 +16,7 @@ GRANTED = (ACCEPTED, GRANTED_WITH_MODS, REVOCATION_WARNING, REVOCATION_NOTIFICAT
 
 # PKIFailureInfo, as masks: our protection does not verify at the CA
 BAD_MESSAGE_CHECK = const(0x02)
+CERT_CONFIRMED = const(0x800)  # the certificate is confirmed already
 # what we send: not the certificate that we asked for, or none that we can read
 INCORRECT_DATA = const(0x80)
 BAD_DATA_FORMAT = const(0x20)

@@ -6,7 +6,7 @@ from .. import oid
 from ..der import Reader
 from ..errors import BadSignature, CryptoError, ProtocolError, Unsupported, Untrusted
 from ..x509 import algorithm
-from ..x509.chain import check_chain, read_certificates
+from ..x509.chain import Budget, check_chain, read_certificates
 from . import content, oids
 
 _CMS_TYPE = const(351)
@@ -191,7 +191,7 @@ def verify_signed(
     """Verify SignedData: (content as bytes, Certificate of the signer), when one signer is valid.
 
     `view` is the SignedData itself, its tag replaced by `tag`. The signer's certificate comes from the SignedData, from
-    `view` is the SignedData itself, with the tag `tag`. The signer's certificate comes from the SignedData, from
+    `candidates` or from `anchors` (all Certificates). It must chain to an anchor at `now` (seconds since 1970) and,
     unless `check_usage` is False, be one that may sign. Its extended key usage is for the caller to check.
     `expected_type` is the OID of the content's type, or a tuple of them.
     ProtocolError for what is malformed, Untrusted for what does not verify, Unsupported, CryptoError for a key that is
@@ -205,6 +205,7 @@ def verify_signed(
     pool = read_certificates(signed.certificates, _MAX_CERTIFICATES) + list(candidates)
     failure = Untrusted(_CMS_SIGNER)
     tries = 0
+    budget = Budget()
     for info in signed.signers:
         for certificate in pool + list(anchors):
             if tries == _MAX_VERIFIES or not content.identifies(info.identifier, certificate):
@@ -212,15 +213,15 @@ def verify_signed(
             tries += 1
             try:
                 info.verify(crypto, signed, certificate)
-                _check_signer(crypto, certificate, pool, anchors, now, check_usage)
+                _check_signer(crypto, certificate, pool, anchors, now, check_usage, budget)
                 return bytes(signed.content), certificate
             except (Untrusted, CryptoError, ProtocolError) as e:
                 failure = e
     raise failure
 
 
-def _check_signer(crypto, certificate, pool, anchors, now, check_usage):
+def _check_signer(crypto, certificate, pool, anchors, now, check_usage, budget):
     usage = certificate.key_usage
     if check_usage and usage is not None and not usage & _DIGITAL_SIGNATURE:
         raise Untrusted(_CMS_SIGNER_USAGE)
-    check_chain(crypto, certificate, pool, anchors, now)
+    check_chain(crypto, certificate, pool, anchors, now, budget)

@@ -206,6 +206,13 @@ def verify(crypto, algorithm, spki, signature, *parts):
     crypto.verify(scheme if family == "rsa" else alg, bytes(public), signature, signed, digest)
 
 
+def key_algorithm(alg):
+    """The AlgorithmIdentifier (DER) in the SubjectPublicKeyInfo of this kind of key."""
+    w = Writer(32)
+    w.tlv(_SEQUENCE, _row(alg)[2])
+    return w.bytes()
+
+
 def write_spki(w, key, tag=_SEQUENCE):
     """Append the SubjectPublicKeyInfo of a key (RFC 5480 2, RFC 8410 4, RFC 3279 2.3.1); `tag` for CRMF's [6] IMPLICIT.
 

@@ -68,7 +68,7 @@ _CERTIFICATE = (
     click.option("--popo", default="signature", show_default=True, help="Proof of possession of the key.",
                  type=click.Choice(["signature", "raVerified", "keyEncipherment", "keyAgreement"])),
     click.option("--newkey", type=FILE, help="PEM key to certify; without it the board makes one."),
-    click.option("--newkeytype", default="p256", show_default=True, help="Kind of key that the board makes."),
+    click.option("--newkeytype", help="Kind of key that the board (or CA) makes: p256, p384, ed25519, rsa2048..."),
     click.option("--template", type=FILE, help="DER of a certReqTemplate that `genm` brought: the CA's wishes rule."),
     click.option("--centralkeygen", is_flag=True, help="Let the CA make the key."),
     click.option("--implicit-confirm", is_flag=True, help="Ask to go without certConf."),
@@ -208,10 +208,9 @@ def _certificate(op: str, options: dict, extra: dict | None = None) -> None:
         "controls": [credentials.parse_value(text) for text in take("control")],
         "reg_info": [credentials.parse_value(text) for text in take("reginfo")],
         "popo": take("popo"),
-        "key_type": "ca" if central else options["newkeytype"],
+        "key_type": _key_type(central, take("newkeytype")),
         "implicit_confirm": take("implicit_confirm"),
     }
-    take("newkeytype")
     request = dict(extra or {})
     template = take("template")
     if template:
@@ -223,6 +222,13 @@ def _certificate(op: str, options: dict, extra: dict | None = None) -> None:
     if newkey:
         request["new_key"] = credentials.key_reference(credentials.read_key(newkey)).hex()
     _run(op, options, settings, request)
+
+
+def _key_type(central: bool, kind: str | None) -> str:
+    """The device's setting: a kind of key, or who makes it and of which kind."""
+    if central:
+        return f"ca-{kind}" if kind else "ca"
+    return kind or "p256"
 
 
 def _run(op: str, options: dict, settings: dict, request: dict) -> None:
@@ -285,7 +291,8 @@ _NOTES = {
 
 def _conclusion(report: dict, out: Path) -> str:
     what = f"certificate {report['serial']} until {report['not_after']}" if report["serial"] else f"{report['op']} done"
-    wire = f"{report['round_trips']} round trips, {report['bytes_up']} bytes up, {report['bytes_down']} bytes down"
+    trips = "1 round trip" if report["round_trips"] == 1 else f"{report['round_trips']} round trips"
+    wire = f"{trips}, {report['bytes_up']} bytes up, {report['bytes_down']} bytes down"
     note = f"; {_NOTES[report['pki_status']]}" if report["pki_status"] in _NOTES else ""
     return f"{what}{note}; {wire}; files in {out}/"
 
