@@ -17,8 +17,7 @@ SAN = oid.CE_SAN
 
 def settings(**changes):
     values = {"url": "http://ca.example/", "subject": [["CN", "pump-7"]], "san": [["dns", "pump-7.example"]]}
-    for key in changes:
-        values[key] = changes[key]
+    values.update(changes)
     return config.check(values)
 
 
