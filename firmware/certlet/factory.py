@@ -88,7 +88,6 @@ class _Meter:
         self.sample()
 
 
-
 def _identify(job):
     """What this board is."""
     from . import crypto

@@ -1,29 +1,21 @@
-"""Items of genm and genp: certificates, root updates, request templates, CRLs (RFC 9810 section 5.3.19)."""
+"""Items of a genp that the device itself acts on: root updates and request templates (RFC 9810 section 5.3.19)."""
 
 from micropython import const
 
 from .. import oid
-from ..der import Reader, Writer
+from ..der import Reader
 from ..errors import Error, ProtocolError, Untrusted
 from ..x509 import algorithm
 from ..x509.certificate import Certificate
 from ..x509.chain import check_validity
 from ..x509.name import same_name
-from ..x509.validity import write_time
-from .msg import read_certificates
 
 _CMP_ROOT_UPDATE = const(426)
 _CMP_INFO = const(427)
 
 # id-it, RFC 9810 app. F
-SIGN_KEY_PAIR_TYPES = const(2)
-CURRENT_CRL = const(6)
 CA_CERTS = const(17)
 ROOT_CA_KEY_UPDATE = const(18)
-CERT_REQ_TEMPLATE = const(19)
-ROOT_CA_CERT = const(20)
-CRL_STATUS_LIST = const(22)
-CRLS = const(23)
 
 _SEQUENCE = const(0x30)
 _SET = const(0x31)
@@ -31,7 +23,6 @@ _CONTEXT = const(0xA0)
 _SUBJECT = const(0xA5)
 _EXTENSIONS = const(0xA9)
 _BOOLEAN = const(0x01)
-_MAX_CRLS = const(4)
 _KEY_CERT_SIGN = const(32)
 
 
@@ -42,54 +33,6 @@ def find(infos, number):
         if found == identifier:
             return value
     return None
-
-
-def crl_status(issuer, this_update=None):
-    """The item crlStatusList that asks for a CRL of `issuer` (Name, DER) newer than `this_update` (seconds).
-
-    CRLStatus ::= SEQUENCE { source CRLSource, thisUpdate Time OPTIONAL }; CRLSource ::= CHOICE { dpn [0], issuer [1] }
-    """
-    w = Writer(128)
-    statuses = w.open(_SEQUENCE)
-    m = w.open(_SEQUENCE)
-    a = w.open(_CONTEXT | 1)
-    names = w.open(_SEQUENCE)
-    w.tlv(0xA4, issuer)
-    w.close(names)
-    w.close(a)
-    if this_update is not None:
-        write_time(w, this_update)
-    w.close(m)
-    w.close(statuses)
-    return oid.info_type(CRL_STATUS_LIST), w.bytes()
-
-
-def read_ca_certs(value):
-    """caCerts: list of DER certificates. They are hints: nothing becomes trusted by standing here."""
-    return _checked(_read_list, value, read_certificates)
-
-
-def read_crls(value):
-    """crls: list of DER CertificateLists, bounded."""
-    return _checked(_read_list, value, _read_crl_list)
-
-
-def _read_list(value, read):
-    r = Reader(value)
-    out = [bytes(der) for der in read(r)]
-    r.finish()
-    return out
-
-
-def _read_crl_list(r):
-    end = r.enter(_SEQUENCE)
-    out = []
-    while r.more():
-        if len(out) == _MAX_CRLS:
-            raise ProtocolError(_CMP_INFO, len(out))
-        out.append(r.element(_SEQUENCE))
-    r.leave(end)
-    return out
 
 
 def _checked(read, *arguments):
