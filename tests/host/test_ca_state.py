@@ -156,7 +156,9 @@ def served(tmp_path, monkeypatch):
 
 def post(port, body, path="/pkix/", kind=front.CONTENT_TYPE, method="POST"):
     with contextlib.closing(http.client.HTTPConnection(front.HOST, port, timeout=10)) as connection:
-        connection.request(method, path, body, {"Content-Type": kind})
+        # a server may answer and close before it was told everything, RFC 9112 9.6
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.request(method, path, body, {"Content-Type": kind})
         reply = connection.getresponse()
         return reply.status, reply.headers.get_content_type(), reply.read()
 
@@ -173,7 +175,7 @@ def test_http(served):
     assert post(served, b"x", "/other")[0] == 404
     assert post(served, b"x" * (100 * 1024))[0] == 200
     assert post(served, b"x" * (100 * 1024 + 1))[0] == 413
-    assert post(served, io.BytesIO(b"x" * 300_000))[0] == 413
+    assert post(served, io.BytesIO(b"x" * (100 * 1024 + 1)))[0] == 413  # chunked
 
 
 @pytest.mark.parametrize(("sent", "answer"), [
